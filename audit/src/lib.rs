@@ -1,0 +1,4 @@
+//! Audit: records, their chain, signed heads and verification. Pure values.
+
+pub mod batch;
+pub mod record;

@@ -1,0 +1,106 @@
+//! One fact. A record's bytes are fixed by its writer: the chain covers those bytes, and nobody
+//! re-serialises them.
+
+use serde::{Deserialize, Serialize};
+
+/// The version that every record carries in `v`.
+pub const RECORD_VERSION: u32 = 1;
+
+/// One JSON object per fact. Fields that do not apply are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    pub v: u32,
+    /// RFC 3339, UTC, milliseconds.
+    pub time: String,
+    pub kind: Kind,
+    /// Joins an outcome to its intent; unique within a chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub genesis: Option<Genesis>,
+    /// `network.request`, `network.connect`, `network.dns`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// As the policy saw it: `https://api.example.com/v1/items`, without query values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// `sha256:<hex>` of the query string, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query_digest: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// `Allow`, `Deny`; what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<String>,
+    /// In Observe mode: what would have been done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<String>,
+    /// `tier/namespace/policy/rule` of the rule that decided; absent for the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// A code from a closed set, such as `DefaultDeny`, `BodyPattern`, `AddressClass`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Digest of the snapshot that decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// The address that was dialled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Bytes of body sent upstream, and back to the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_out: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_in: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_digest: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// For counted facts (rejected packets).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+}
+
+/// What a record states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// The first record of a chain, and only that.
+    Genesis,
+    /// The proxy started again on an existing chain.
+    Restart,
+    /// A decision, written before any byte goes out. A Deny has no outcome.
+    Intent,
+    /// How an allowed intent ended.
+    Outcome,
+    /// A snapshot took effect.
+    Policy,
+    /// Packets that the capture rules rejected, counted.
+    Rejected,
+    /// The chain is alive.
+    Heartbeat,
+    /// The proxy ended in order; nothing follows but `Restart`.
+    Close,
+}
+
+/// Who a chain belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Genesis {
+    pub pod_uid: String,
+    pub pod_name: String,
+    pub namespace: String,
+    pub service_account: String,
+    pub node: String,
+    /// The proxy's image as admission set it.
+    pub image: String,
+    /// Ed25519, 32 bytes, hex: heads of this chain are signed by it.
+    pub public_key: String,
+    /// Snapshot digest at genesis; empty where none had arrived.
+    pub policy: String,
+}

@@ -1,0 +1,64 @@
+//! What the controller publishes to one pod's proxy.
+
+use crate::source::PolicySource;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Everything a proxy needs to decide, for one pod, at one moment. Sent as one line of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// Grows with every change that this controller replica published; for people, not for order.
+    pub generation: u64,
+    /// The pod this was computed for; a proxy refuses a snapshot for another pod.
+    pub pod_uid: String,
+    /// Sorted by origin, so that equal policies have equal digests. Empty: everything is denied.
+    pub policies: Vec<PolicySource>,
+    pub audit: AuditSettings,
+    /// PEM certificates that upstream servers may chain to, beside the proxy image's own roots.
+    #[serde(default)]
+    pub upstream_roots: String,
+    /// PEM certificates that the control API's certificate may chain to from now on.
+    #[serde(default)]
+    pub control_roots: String,
+}
+
+impl Snapshot {
+    /// `sha256:<hex>` over the JSON of `policies` and `audit`: equal for every pod and replica
+    /// that enforces the same rules.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(b"exeat.dev/snapshot/v1\n");
+        hash.update(serde_json::to_vec(&(&self.policies, &self.audit)).unwrap_or_default());
+        format!("sha256:{}", hex::encode(hash.finalize()))
+    }
+}
+
+/// `spec.audit`, united over the policies of a pod: the stricter value wins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditSettings {
+    #[serde(default)]
+    pub durability: Durability,
+    #[serde(default)]
+    pub on_failure: OnFailure,
+}
+
+/// When a record counts as written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Durability {
+    /// In the pod's spool, on the node's disk.
+    #[default]
+    Spooled,
+    /// At the controller, on its disk.
+    Acknowledged,
+}
+
+/// What happens to a request whose record cannot be written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OnFailure {
+    /// It passes, and the gap is counted.
+    Allow,
+    #[default]
+    Deny,
+}

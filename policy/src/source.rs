@@ -1,0 +1,68 @@
+//! Policies as their authors wrote them, before compilation. Plain values: the custom resources
+//! convert into these, and snapshots carry these, so that controller, proxy and command line all
+//! run the same compiler over the same input.
+
+use crate::action::Effect;
+use serde::{Deserialize, Serialize};
+
+/// Which custom resource a policy came from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PolicyRef {
+    /// `Guardrail` and `Baseline` are ClusterAgentPolicies, `Namespaced` is an AgentPolicy.
+    pub tier: Tier,
+    /// Empty for cluster-scoped policies.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    pub name: String,
+}
+
+/// Precedence of a policy: a Guardrail's Deny is reported before any other, and nothing lifts it.
+/// A Baseline is united with the AgentPolicies that select the same pod, and suffices where no
+/// AgentPolicy does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Tier {
+    Guardrail,
+    Namespaced,
+    Baseline,
+}
+
+/// Whether a policy's refusals are carried out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Mode {
+    #[default]
+    Enforce,
+    /// Decide and record, let pass.
+    Observe,
+}
+
+/// One policy, as written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicySource {
+    #[serde(flatten)]
+    pub origin: PolicyRef,
+    /// `metadata.generation`.
+    pub generation: i64,
+    #[serde(default)]
+    pub mode: Mode,
+    pub rules: Vec<RuleSource>,
+    /// Set when the stored object could not be read as a policy: why. Such a policy denies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<String>,
+}
+
+/// One rule, as written. `action` stays text: an unknown one is a compile error with its path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RuleSource {
+    pub name: String,
+    pub action: String,
+    pub resource: String,
+    /// Empty: all methods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
+    pub effect: Effect,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny_body_patterns: Vec<String>,
+}

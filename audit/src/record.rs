@@ -104,3 +104,88 @@ pub struct Genesis {
     /// Snapshot digest at genesis; empty where none had arrived.
     pub policy: String,
 }
+
+impl Record {
+    /// A record of `kind` at `time` (see [`crate::time`]) that says nothing else yet.
+    pub fn new(kind: Kind, time: impl Into<String>) -> Self {
+        Self {
+            v: RECORD_VERSION,
+            time: time.into(),
+            kind,
+            id: None,
+            genesis: None,
+            action: None,
+            resource: None,
+            query_digest: None,
+            method: None,
+            effect: None,
+            observed: None,
+            rule: None,
+            code: None,
+            reason: None,
+            policy: None,
+            address: None,
+            status: None,
+            bytes_out: None,
+            bytes_in: None,
+            body_digest: None,
+            duration_ms: None,
+            count: None,
+        }
+    }
+
+    /// The first record of a chain.
+    pub fn genesis(time: impl Into<String>, genesis: Genesis) -> Self {
+        Self { genesis: Some(genesis), ..Self::new(Kind::Genesis, time) }
+    }
+
+    /// The proxy started again on this chain.
+    pub fn restart(time: impl Into<String>) -> Self {
+        Self::new(Kind::Restart, time)
+    }
+
+    /// A decision about `action` on `resource`. `id` joins an outcome to it; fill in the rest with
+    /// struct update syntax.
+    pub fn intent(
+        time: impl Into<String>,
+        id: u64,
+        action: &str,
+        resource: impl Into<String>,
+        effect: &str,
+        code: &str,
+    ) -> Self {
+        Self {
+            id: Some(id),
+            action: Some(action.to_owned()),
+            resource: Some(resource.into()),
+            effect: Some(effect.to_owned()),
+            code: Some(code.to_owned()),
+            ..Self::new(Kind::Intent, time)
+        }
+    }
+
+    /// How the intent `id` ended.
+    pub fn outcome(time: impl Into<String>, id: u64) -> Self {
+        Self { id: Some(id), ..Self::new(Kind::Outcome, time) }
+    }
+
+    /// The snapshot with this digest took effect.
+    pub fn policy(time: impl Into<String>, digest: impl Into<String>) -> Self {
+        Self { policy: Some(digest.into()), ..Self::new(Kind::Policy, time) }
+    }
+
+    /// `count` packets were rejected by the capture rules since the last such record.
+    pub fn rejected(time: impl Into<String>, count: u64) -> Self {
+        Self { count: Some(count), ..Self::new(Kind::Rejected, time) }
+    }
+
+    /// The chain is alive.
+    pub fn heartbeat(time: impl Into<String>) -> Self {
+        Self::new(Kind::Heartbeat, time)
+    }
+
+    /// The proxy ended in order.
+    pub fn close(time: impl Into<String>) -> Self {
+        Self::new(Kind::Close, time)
+    }
+}

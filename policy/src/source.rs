@@ -27,7 +27,9 @@ pub enum Tier {
 }
 
 /// Whether a policy's refusals are carried out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub enum Mode {
     #[default]
     Enforce,

@@ -1,0 +1,258 @@
+//! From a policy as written to rules that can be matched. Every error names the field, what is
+//! wrong with it and what to write instead; a policy with any error does not compile at all.
+
+use crate::action::{Action, Effect};
+use crate::body::BodyPatterns;
+use crate::pattern::ResourcePattern;
+use crate::source::{PolicyRef, PolicySource, RuleSource, Tier};
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// Most rules of one policy.
+pub const MAX_RULES: usize = 10_000;
+const MAX_REASON: usize = 512;
+const MAX_METHODS: usize = 32;
+/// Actions of the design that this version does not decide.
+const LATER: [&str; 3] = ["shell.exec", "postgres.query", "ssh.exec"];
+
+/// One thing that is wrong with a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompileError {
+    /// Such as `spec.rules[2].resource`.
+    pub path: String,
+    pub problem: String,
+    pub fix: String,
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.path, self.problem, self.fix)
+    }
+}
+
+/// Names a rule wherever a decision is reported.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleRef {
+    pub policy: PolicyRef,
+    pub rule: String,
+}
+
+impl fmt::Display for RuleRef {
+    /// `tier/namespace/policy/rule`, as in audit records.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?}/{}/{}/{}",
+            self.policy.tier, self.policy.namespace, self.policy.name, self.rule
+        )
+    }
+}
+
+/// A rule, ready to match.
+#[derive(Debug)]
+pub struct Rule {
+    pub name: Arc<RuleRef>,
+    pub action: Action,
+    pub effect: Effect,
+    pub pattern: ResourcePattern,
+    /// Upper case; empty: every method.
+    pub methods: Vec<String>,
+    pub reason: Option<Arc<str>>,
+    pub body: Option<Arc<BodyPatterns>>,
+}
+
+impl Rule {
+    pub fn matches_method(&self, method: &str) -> bool {
+        self.methods.is_empty() || self.methods.iter().any(|m| m == method)
+    }
+}
+
+/// A policy all of whose rules compiled.
+#[derive(Debug)]
+pub struct CompiledPolicy {
+    pub rules: Vec<Rule>,
+}
+
+/// Compiles one policy.
+///
+/// # Errors
+/// Every error of the policy, in the order of its fields.
+pub fn compile_policy(source: &PolicySource) -> Result<CompiledPolicy, Vec<CompileError>> {
+    let mut errors = Vec::new();
+    if let Some(why) = &source.invalid {
+        errors.push(error(
+            "spec",
+            format!("the object could not be read: {why}"),
+            "apply it again with valid fields",
+        ));
+        return Err(errors);
+    }
+    if source.rules.len() > MAX_RULES {
+        errors.push(error(
+            "spec.rules",
+            format!("there are more than {MAX_RULES} rules"),
+            "use patterns, or several policies",
+        ));
+        return Err(errors);
+    }
+    let mut names = HashSet::new();
+    let mut rules = Vec::with_capacity(source.rules.len());
+    for (at, rule) in source.rules.iter().enumerate() {
+        let path = format!("spec.rules[{at}]");
+        if rule.name.is_empty() {
+            errors.push(error(
+                &format!("{path}.name"),
+                "the rule has no name".into(),
+                "give it one; denials and records show it",
+            ));
+        }
+        if !names.insert(rule.name.as_str()) {
+            errors.push(error(
+                &format!("{path}.name"),
+                format!("another rule is called {:?} too", rule.name),
+                "give each rule a name of its own",
+            ));
+        }
+        match compile_rule(rule, &path, &source.origin) {
+            Ok(rule) => rules.push(rule),
+            Err(more) => errors.extend(more),
+        }
+    }
+    if errors.is_empty() { Ok(CompiledPolicy { rules }) } else { Err(errors) }
+}
+
+fn error(path: &str, problem: String, fix: &str) -> CompileError {
+    CompileError { path: path.to_owned(), problem, fix: fix.to_owned() }
+}
+
+fn compile_rule(
+    rule: &RuleSource,
+    path: &str,
+    origin: &PolicyRef,
+) -> Result<Rule, Vec<CompileError>> {
+    let mut errors = Vec::new();
+    if origin.tier == Tier::Guardrail && rule.effect != Effect::Deny {
+        errors.push(error(
+            &format!("{path}.effect"),
+            "a Guardrail may only Deny".into(),
+            "move the rule to a Baseline or an AgentPolicy",
+        ));
+    }
+    if rule.reason.as_ref().is_some_and(|r| r.len() > MAX_REASON) {
+        errors.push(error(
+            &format!("{path}.reason"),
+            format!("the reason is longer than {MAX_REASON} bytes"),
+            "shorten it",
+        ));
+    }
+    let action = match parse_action(&rule.action) {
+        Ok(action) => action,
+        Err((problem, fix)) => {
+            errors.push(CompileError { path: format!("{path}.action"), problem, fix });
+            return Err(errors);
+        }
+    };
+    let methods = check_methods(rule, action, path, &mut errors);
+    let body = check_body(rule, action, path, &mut errors);
+    match ResourcePattern::parse(&rule.resource, action, rule.effect) {
+        Ok(pattern) if errors.is_empty() => Ok(Rule {
+            name: Arc::new(RuleRef { policy: origin.clone(), rule: rule.name.clone() }),
+            action,
+            effect: rule.effect,
+            pattern,
+            methods,
+            reason: rule.reason.as_deref().map(Arc::from),
+            body,
+        }),
+        Ok(_) => Err(errors),
+        Err(e) => {
+            errors.push(CompileError {
+                path: format!("{path}.resource"),
+                problem: e.problem,
+                fix: e.fix,
+            });
+            Err(errors)
+        }
+    }
+}
+
+fn parse_action(text: &str) -> Result<Action, (String, String)> {
+    if let Some(action) = Action::ALL.into_iter().find(|a| a.as_str() == text) {
+        return Ok(action);
+    }
+    let known = Action::ALL.map(Action::as_str).join(", ");
+    if LATER.contains(&text) {
+        return Err((
+            format!("the action {text} is not supported by this version"),
+            format!("remove the rule; supported are {known}"),
+        ));
+    }
+    Err((format!("the action {text:?} is not known"), format!("use one of {known}")))
+}
+
+fn check_methods(
+    rule: &RuleSource,
+    action: Action,
+    path: &str,
+    errors: &mut Vec<CompileError>,
+) -> Vec<String> {
+    if !rule.methods.is_empty() && action != Action::NetworkRequest {
+        errors.push(error(
+            &format!("{path}.methods"),
+            format!("{action} has no methods"),
+            "remove them, or use network.request",
+        ));
+    }
+    if rule.methods.len() > MAX_METHODS {
+        errors.push(error(
+            &format!("{path}.methods"),
+            format!("there are more than {MAX_METHODS} methods"),
+            "leave them out to match every method",
+        ));
+    }
+    for (at, method) in rule.methods.iter().enumerate() {
+        let token = !method.is_empty()
+            && method.len() <= 32
+            && method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+        let path = format!("{path}.methods[{at}]");
+        if !token {
+            errors.push(error(
+                &path,
+                format!("{method:?} is not an HTTP method"),
+                "write it in capitals, such as GET",
+            ));
+        } else if matches!(method.as_str(), "CONNECT" | "TRACE") {
+            errors.push(error(&path, format!("{method} never passes the proxy"), "remove it"));
+        }
+    }
+    rule.methods.clone()
+}
+
+fn check_body(
+    rule: &RuleSource,
+    action: Action,
+    path: &str,
+    errors: &mut Vec<CompileError>,
+) -> Option<Arc<BodyPatterns>> {
+    if rule.deny_body_patterns.is_empty() {
+        return None;
+    }
+    let path = format!("{path}.denyBodyPatterns");
+    if action != Action::NetworkRequest || rule.effect != Effect::Allow {
+        errors.push(error(
+            &path,
+            "body patterns belong to an Allow of network.request".into(),
+            "move them to such a rule",
+        ));
+        return None;
+    }
+    match BodyPatterns::compile(&rule.deny_body_patterns) {
+        Ok(body) => Some(Arc::new(body)),
+        Err(e) => {
+            let path = e.index.map_or_else(|| path.clone(), |at| format!("{path}[{at}]"));
+            errors.push(CompileError { path, problem: e.problem, fix: e.fix });
+            None
+        }
+    }
+}

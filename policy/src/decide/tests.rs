@@ -1,0 +1,275 @@
+use super::*;
+use crate::normal::normalise_path;
+use crate::source::{PolicyRef, PolicySource, RuleSource};
+use proptest::prelude::*;
+
+fn rule(name: &str, action: &str, resource: &str, effect: Effect) -> RuleSource {
+    RuleSource {
+        name: name.into(),
+        action: action.into(),
+        resource: resource.into(),
+        methods: vec![],
+        effect,
+        reason: None,
+        deny_body_patterns: vec![],
+    }
+}
+
+fn policy(name: &str, tier: Tier, rules: Vec<RuleSource>) -> PolicySource {
+    let namespace = if tier == Tier::Namespaced { "agents" } else { "" };
+    PolicySource {
+        origin: PolicyRef { tier, namespace: namespace.into(), name: name.into() },
+        generation: 1,
+        mode: Mode::Enforce,
+        rules,
+        invalid: None,
+    }
+}
+
+fn compiled(policies: Vec<PolicySource>) -> Policies {
+    Policies::compile(&Snapshot {
+        generation: 1,
+        pod_uid: "u".into(),
+        policies,
+        audit: crate::snapshot::AuditSettings::default(),
+        upstream_roots: String::new(),
+        control_roots: String::new(),
+    })
+}
+
+fn request(policies: &Policies, method: &str, url: &str) -> Decision {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let scheme = [Scheme::Http, Scheme::Https, Scheme::Wss]
+        .into_iter()
+        .find(|s| s.as_str() == scheme)
+        .unwrap();
+    let (authority, path) = rest.split_once('/').unwrap();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap()),
+        _ => (authority, scheme.default_port().unwrap()),
+    };
+    let host = Host::parse(host).unwrap();
+    let path = normalise_path(&format!("/{path}")).unwrap();
+    policies.decide(&Intent::Request { scheme, host: &host, port, path: &path, method })
+}
+
+fn seed() -> Vec<RuleSource> {
+    let mut api =
+        rule("internal-api", "network.request", "https://api.your-company.com/**", Effect::Allow);
+    api.methods = vec!["GET".into(), "POST".into()];
+    api.deny_body_patterns = vec!["password".into()];
+    vec![
+        api,
+        rule("no-plain-http", "network.request", "http://**", Effect::Deny),
+        rule("resolve-own", "network.dns", "*.your-company.com", Effect::Allow),
+        rule("db", "network.connect", "tcp://10.20.0.0/16:5432", Effect::Allow),
+    ]
+}
+
+#[test]
+fn the_seed_policy() {
+    let policies = compiled(vec![policy("p", Tier::Namespaced, seed())]);
+    let allowed = request(&policies, "GET", "https://api.your-company.com/v1");
+    assert_eq!(
+        (allowed.verdict, allowed.code, allowed.body.len()),
+        (Verdict::Allow, Code::Allowed, 1)
+    );
+    assert_eq!(allowed.rule.unwrap().to_string(), "Namespaced/agents/p/internal-api");
+    for (method, url, code) in [
+        ("DELETE", "https://api.your-company.com/v1", Code::DefaultDeny),
+        ("GET", "http://api.your-company.com/v1", Code::RuleDeny),
+        ("GET", "https://evil.example/", Code::DefaultDeny),
+        ("GET", "https://api.your-company.com:8443/", Code::DefaultDeny),
+        ("GET", "https://api.your-company.com.evil.example/", Code::DefaultDeny),
+        ("GET", "https://203.0.113.10/", Code::DefaultDeny),
+        ("GET", "wss://api.your-company.com/", Code::DefaultDeny),
+    ] {
+        assert_eq!(request(&policies, method, url).code, code, "{method} {url}");
+    }
+    let name =
+        |text: &str| policies.decide(&Intent::Resolve { name: &Name::parse(text).unwrap() }).code;
+    assert_eq!(name("api.your-company.com"), Code::Allowed);
+    assert_eq!(name("other.your-company.com"), Code::Allowed);
+    assert_eq!(name("your-company.com"), Code::DefaultDeny);
+    assert_eq!(name("evil.example"), Code::DefaultDeny);
+    assert!(policies.names_address("10.20.3.4".parse().unwrap(), 5432));
+    assert!(!policies.names_address("10.20.3.4".parse().unwrap(), 5433));
+    assert!(!policies.names_address("10.21.3.4".parse().unwrap(), 5432));
+}
+
+#[test]
+fn a_guardrail_wins_and_alone_is_no_policy() {
+    let guard = policy(
+        "g",
+        Tier::Guardrail,
+        vec![rule("no-evil", "network.request", "https://**", Effect::Deny)],
+    );
+    let both = compiled(vec![policy("p", Tier::Namespaced, seed()), guard.clone()]);
+    assert_eq!(request(&both, "GET", "https://api.your-company.com/").code, Code::GuardrailDeny);
+    assert_eq!(request(&compiled(vec![guard]), "GET", "https://a.example/").code, Code::NoPolicy);
+    assert_eq!(request(&compiled(vec![]), "GET", "https://a.example/").code, Code::NoPolicy);
+}
+
+#[test]
+fn a_connect_deny_denies_requests_and_a_dns_deny_names() {
+    let mut rules = seed();
+    rules.push(rule("no-443", "network.connect", "tcp://api.your-company.com:443", Effect::Deny));
+    rules.push(rule("no-name", "network.dns", "api.your-company.com", Effect::Deny));
+    let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
+    assert_eq!(request(&policies, "GET", "https://api.your-company.com/").code, Code::RuleDeny);
+    let name = Name::parse("api.your-company.com").unwrap();
+    assert_eq!(policies.decide(&Intent::Resolve { name: &name }).code, Code::RuleDeny);
+}
+
+#[test]
+fn an_invalid_policy_denies_even_when_it_observes() {
+    let mut broken = policy(
+        "b",
+        Tier::Namespaced,
+        vec![rule("x", "network.request", "nonsense", Effect::Allow)],
+    );
+    broken.mode = Mode::Observe;
+    let policies = compiled(vec![policy("p", Tier::Namespaced, seed()), broken]);
+    let decision = request(&policies, "GET", "https://api.your-company.com/");
+    assert_eq!((decision.verdict, decision.code), (Verdict::Deny, Code::InvalidPolicy));
+}
+
+#[test]
+fn observe_reports_and_never_widens_an_enforced_policy() {
+    let mut watching = policy(
+        "o",
+        Tier::Namespaced,
+        vec![rule("all", "network.request", "https://**", Effect::Allow)],
+    );
+    watching.mode = Mode::Observe;
+    let alone = compiled(vec![watching.clone()]);
+    let decision = request(&alone, "GET", "http://evil.example/");
+    assert!(decision.allows() && decision.observing);
+    assert_eq!(decision.observed.unwrap().verdict, Verdict::Deny);
+    let both = compiled(vec![policy("p", Tier::Namespaced, seed()), watching]);
+    let decision = request(&both, "GET", "https://evil.example/");
+    assert_eq!(decision.verdict, Verdict::Deny);
+    assert_eq!(decision.observed.unwrap().verdict, Verdict::Allow);
+}
+
+#[test]
+fn tls_to_a_host_that_only_connect_rules_name_is_left_alone() {
+    let policies = compiled(vec![policy(
+        "p",
+        Tier::Namespaced,
+        vec![
+            rule("db", "network.connect", "tls://db.example:443", Effect::Allow),
+            rule("api", "network.request", "https://api.example", Effect::Allow),
+        ],
+    )]);
+    let host = |text: &str| Host::parse(text).unwrap();
+    assert!(!policies.intercepts(Scheme::Tls, &host("db.example"), 443));
+    assert!(policies.intercepts(Scheme::Tcp, &host("db.example"), 443));
+    assert!(policies.intercepts(Scheme::Tls, &host("api.example"), 443));
+    assert!(policies.intercepts(Scheme::Tls, &host("evil.example"), 443));
+}
+
+fn any_rule() -> impl Strategy<Value = RuleSource> {
+    let resources = prop::sample::select(vec![
+        ("network.request", "https://a.example/**"),
+        ("network.request", "https://*.example/x/*"),
+        ("network.request", "*://**:*"),
+        ("network.request", "http://10.0.0.0/8"),
+        ("network.connect", "tcp://a.example:443"),
+        ("network.connect", "*://10.1.0.0/16:*"),
+        ("network.dns", "*.example"),
+        ("network.dns", "**"),
+    ]);
+    (resources, prop::sample::select(vec![Effect::Allow, Effect::Deny]), 0u8..200).prop_map(
+        |((action, resource), effect, n)| rule(&format!("r{n}"), action, resource, effect),
+    )
+}
+
+fn distinct(rules: Vec<RuleSource>) -> Vec<RuleSource> {
+    let mut seen = std::collections::HashSet::new();
+    rules.into_iter().filter(|r| seen.insert(r.name.clone())).collect()
+}
+
+const URLS: [&str; 5] = [
+    "https://a.example/x/y",
+    "https://b.example/x/y",
+    "http://10.1.2.3/",
+    "https://other.test/",
+    "https://10.1.2.3/",
+];
+
+fn outcomes(policies: &Policies) -> Vec<(Verdict, Code, Option<String>)> {
+    let mut all: Vec<_> = URLS
+        .iter()
+        .map(|url| request(policies, "GET", url))
+        .chain(
+            ["a.example", "x.test"]
+                .iter()
+                .map(|n| policies.decide(&Intent::Resolve { name: &Name::parse(n).unwrap() })),
+        )
+        .map(|d| (d.verdict, d.code, d.rule.map(|r| r.to_string())))
+        .collect();
+    let host = Host::parse("10.1.2.3").unwrap();
+    let connect = policies.decide(&Intent::Connect { scheme: Scheme::Tcp, host: &host, port: 22 });
+    all.push((connect.verdict, connect.code, connect.rule.map(|r| r.to_string())));
+    all
+}
+
+proptest! {
+    #[test]
+    fn order_never_matters(rules in prop::collection::vec(any_rule(), 0..12), cut in 0usize..12, turn in 0usize..12) {
+        let rules = distinct(rules);
+        let cut = cut.min(rules.len());
+        let split = |rules: &[RuleSource]| vec![
+            policy("a", Tier::Namespaced, rules[..cut].to_vec()),
+            policy("b", Tier::Namespaced, rules[cut..].to_vec()),
+        ];
+        let first = split(&rules);
+        let mut second = first.clone();
+        second.reverse();
+        for p in &mut second {
+            let n = p.rules.len().max(1);
+            p.rules.rotate_left(turn % n);
+        }
+        prop_assert_eq!(outcomes(&compiled(first)), outcomes(&compiled(second)));
+    }
+
+    #[test]
+    fn a_deny_never_allows_more(rules in prop::collection::vec(any_rule(), 0..12), extra in any_rule(), tier in prop::bool::ANY) {
+        let rules = distinct(rules);
+        let mut extra = extra;
+        extra.effect = Effect::Deny;
+        extra.name = "extra".into();
+        let tier = if tier { Tier::Guardrail } else { Tier::Namespaced };
+        let before = outcomes(&compiled(vec![policy("a", Tier::Namespaced, rules.clone())]));
+        let after = outcomes(&compiled(vec![policy("a", Tier::Namespaced, rules), policy("z", tier, vec![extra])]));
+        for (b, a) in before.iter().zip(&after) {
+            prop_assert!(!(b.0 == Verdict::Deny && a.0 == Verdict::Allow), "{:?} became {:?}", b, a);
+        }
+    }
+
+    #[test]
+    fn nothing_is_allowed_by_no_rule(rules in prop::collection::vec(any_rule(), 0..12)) {
+        for (verdict, code, rule) in outcomes(&compiled(vec![policy("a", Tier::Namespaced, distinct(rules))])) {
+            prop_assert_eq!(verdict == Verdict::Allow, code == Code::Allowed);
+            prop_assert!(verdict == Verdict::Deny || rule.is_some());
+        }
+    }
+
+    #[test]
+    fn the_index_finds_what_a_walk_finds(name in "([ab]\\.){0,3}example") {
+        let patterns = ["a.example", "*.example", "*.a.example", "**", "b.a.example"];
+        let host = Host::parse(&name).unwrap();
+        let mut index = HostIndex::default();
+        let parsed: Vec<_> = patterns.iter().map(|p| {
+            crate::pattern::ResourcePattern::parse(p, Action::NetworkDns, Effect::Allow).unwrap().host
+        }).collect();
+        for (at, pattern) in parsed.iter().enumerate() {
+            index.insert(pattern, at);
+        }
+        let mut found: Vec<_> = index.candidates(&host).collect();
+        found.sort_unstable();
+        let walked: Vec<_> = (0..parsed.len()).filter(|at| parsed[*at].matches(&host)).collect();
+        prop_assert_eq!(found, walked);
+    }
+}

@@ -9,6 +9,9 @@
 
 pub mod batch;
 pub mod chain;
+pub mod export;
+pub mod filter;
 pub mod head;
 pub mod record;
 pub mod time;
+pub mod verify;

@@ -189,3 +189,81 @@ impl Record {
         Self::new(Kind::Close, time)
     }
 }
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Genesis,
+        Self::Restart,
+        Self::Intent,
+        Self::Outcome,
+        Self::Policy,
+        Self::Rejected,
+        Self::Heartbeat,
+        Self::Close,
+    ];
+
+    /// The name in a record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Genesis => "Genesis",
+            Self::Restart => "Restart",
+            Self::Intent => "Intent",
+            Self::Outcome => "Outcome",
+            Self::Policy => "Policy",
+            Self::Rejected => "Rejected",
+            Self::Heartbeat => "Heartbeat",
+            Self::Close => "Close",
+        }
+    }
+}
+
+/// The host in a resource such as `https://api.example.com:8443/v1`, `tcp://[2001:db8::1]:22` or a
+/// bare name; without port, and an IPv6 address without its brackets.
+pub fn host_of(resource: &str) -> Option<&str> {
+    let rest = resource.split_once("://").map_or(resource, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next()?;
+    if let Some(bracketed) = authority.strip_prefix('[') {
+        return bracketed.split_once(']').map(|(host, _)| host);
+    }
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_read_from_every_form_of_resource() {
+        for (resource, host) in [
+            ("https://api.example.com/v1", Some("api.example.com")),
+            ("https://api.example.com:8443/a:1", Some("api.example.com")),
+            ("wss://api.example.com", Some("api.example.com")),
+            ("tcp://10.20.0.1:5432", Some("10.20.0.1")),
+            ("tcp://[2001:db8::1]:22", Some("2001:db8::1")),
+            ("api.example.com", Some("api.example.com")),
+            ("", None),
+            ("tcp://:22", None),
+        ] {
+            assert_eq!(host_of(resource), host, "{resource}");
+        }
+    }
+
+    #[test]
+    fn a_record_leaves_out_what_it_does_not_say() {
+        let time = "2026-01-02T03:04:05.678Z";
+        let text = serde_json::to_string(&Record::heartbeat(time)).unwrap();
+        assert_eq!(text, r#"{"v":1,"time":"2026-01-02T03:04:05.678Z","kind":"Heartbeat"}"#);
+    }
+
+    #[test]
+    fn kinds_are_named_as_they_are_written() {
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.as_str()));
+        }
+    }
+}

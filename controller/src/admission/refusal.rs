@@ -1,0 +1,28 @@
+//! Why something was refused, in the three parts that a person needs.
+
+use std::fmt;
+
+/// One reason for a refusal: where, what is wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refusal {
+    /// Path of the field, as `kubectl explain` would have it, with indices.
+    pub field: String,
+    pub problem: String,
+    pub fix: String,
+}
+
+impl Refusal {
+    pub fn new(
+        field: impl Into<String>,
+        problem: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self { field: field.into(), problem: problem.into(), fix: fix.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}. Fix: {}", self.field, self.problem, self.fix)
+    }
+}

@@ -1,0 +1,5 @@
+//! The certificates of the webhooks and of the control API.
+
+mod trust;
+
+pub use trust::Trust;

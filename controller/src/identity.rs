@@ -1,0 +1,1 @@
+//! Who calls: TokenReview of service-account tokens.

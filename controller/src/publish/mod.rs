@@ -1,0 +1,1 @@
+//! Streams of policy snapshots to the proxies.

@@ -1,0 +1,1 @@
+//! What the Lease holder writes: NetworkPolicies, status and events.

@@ -1,0 +1,1 @@
+//! Watches of the cluster that feed the index.

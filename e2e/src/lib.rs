@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Framework of the tests on a real cluster.

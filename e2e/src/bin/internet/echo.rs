@@ -1,0 +1,70 @@
+//! What every web server of the test internet answers: what it was asked, as JSON.
+//! `/status/N` answers with that status, `/bytes/N` with that many bytes (at most 16 MiB).
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// Where a request arrived.
+pub(crate) struct Place {
+    pub(crate) local: SocketAddr,
+    pub(crate) sni: Option<String>,
+}
+
+pub(crate) async fn answer(place: Arc<Place>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (parts, mut body) = request.into_parts();
+    let mut digest = Sha256::new();
+    let mut length = 0_u64;
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Some(data) = frame.data_ref() {
+            digest.update(data);
+            length += data.len() as u64;
+        }
+    }
+    let headers: serde_json::Map<String, Value> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()))
+        .collect();
+    let seen = json!({
+        "address": place.local.ip(),
+        "port": place.local.port(),
+        "sni": place.sni,
+        "version": format!("{:?}", parts.version),
+        "method": parts.method.as_str(),
+        "authority": parts.uri.authority().map(|authority| authority.as_str()),
+        "path": parts.uri.path(),
+        "query": parts.uri.query(),
+        "headers": headers,
+        "bodyBytes": length,
+        "bodySha256": hex(&digest.finalize()),
+    });
+    println!("{} {} {} {length} bytes", place.local, parts.method, parts.uri);
+    Ok(respond(parts.uri.path(), &seen))
+}
+
+fn respond(path: &str, seen: &Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(format!("{seen}\n")));
+    let json = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    if let Some(status) = path.strip_prefix("/status/").and_then(|text| text.parse().ok()) {
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    }
+    if let Some(length) = path.strip_prefix("/bytes/").and_then(|text| text.parse::<usize>().ok()) {
+        *response.body_mut() = Full::from(vec![b'x'; length.min(MOST_BYTES)]);
+    }
+    response
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,199 @@
+//! The test internet: every address of the table answers on the same ports, so that what
+//! reaches an address depends on Exeat alone.
+//!
+//! | port | protocol | answer |
+//! |---|---|---|
+//! | 80 | HTTP/1.1, HTTP/2 by prior knowledge | what was asked, as JSON |
+//! | 443 | the same over TLS, certificates for the address's own names | what was asked, as JSON |
+//! | 22, 853, 5432, 9000 | TCP | the bytes that came |
+//! | 53, 443, 9000 | UDP | the bytes that came |
+//!
+//! `--control` is a Unix socket: `GET /counters` tells the payload bytes read per address,
+//! protocol and port, `DELETE /counters` starts again. It fails when no address can be
+//! bound; a single port that is taken (the DNS server's) is left out.
+
+mod authority;
+mod counters;
+mod echo;
+mod hosts;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Parser;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket, UnixListener};
+use tokio_rustls::TlsAcceptor;
+
+use crate::authority::{Authority, HostCertificates};
+use crate::counters::{Counted, Counters, Door};
+use crate::echo::Place;
+use crate::hosts::Host;
+
+const RAW_TCP: [u16; 4] = [22, 853, 5432, 9000];
+const RAW_UDP: [u16; 3] = [53, 443, 9000];
+
+/// Servers of the test internet.
+#[derive(Parser)]
+struct Arguments {
+    /// Table of addresses and names.
+    #[arg(long)]
+    hosts: PathBuf,
+    /// Where the test authority is kept: PREFIX.crt and PREFIX.key, made when missing.
+    #[arg(long)]
+    authority: PathBuf,
+    /// Unix socket that tells the counters.
+    #[arg(long)]
+    control: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let table = std::fs::read_to_string(&arguments.hosts).context("reading the table of hosts")?;
+    let hosts = hosts::parse(&table)?;
+    let authority = Arc::new(Authority::load_or_make(&arguments.authority)?);
+    let counters = Counters::default();
+
+    let mut doors = 0;
+    for host in hosts {
+        doors += open_host(host, &authority, &counters).await?;
+    }
+    anyhow::ensure!(doors > 0, "no address of the table could be bound");
+    println!("serving {doors} doors");
+    serve_control(&arguments.control, counters).await
+}
+
+/// Opens every port of a host and tells how many of them could be bound.
+async fn open_host(host: Host, authority: &Arc<Authority>, counters: &Counters) -> anyhow::Result<usize> {
+    let address = host.address;
+    let tls = tls_config(host, authority.clone())?;
+    let mut doors = 0;
+    let mut ports = vec![(80, None), (443, Some(tls))];
+    ports.extend(RAW_TCP.map(|port| (port, None)));
+    for (port, tls) in ports {
+        match TcpListener::bind((address, port)).await {
+            Ok(listener) => {
+                doors += 1;
+                tokio::spawn(accept(listener, tls, counters.clone()));
+            }
+            Err(error) => println!("tcp {address}:{port} not bound: {error}"),
+        }
+    }
+    for port in RAW_UDP {
+        match UdpSocket::bind((address, port)).await {
+            Ok(socket) => {
+                doors += 1;
+                tokio::spawn(answer_datagrams(socket, counters.door(address, "udp", port)));
+            }
+            Err(error) => println!("udp {address}:{port} not bound: {error}"),
+        }
+    }
+    Ok(doors)
+}
+
+fn tls_config(host: Host, authority: Arc<Authority>) -> anyhow::Result<TlsAcceptor> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let certificates = HostCertificates::new(host, authority);
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(certificates));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, counters: Counters) {
+    let Ok(local) = listener.local_addr() else { return };
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let stream = Counted::new(stream, counters.door(local.ip(), "tcp", local.port()));
+        let tls = tls.clone();
+        tokio::spawn(async move {
+            let outcome = serve(stream, local, tls).await;
+            if let Err(error) = outcome {
+                println!("{local}: {error:#}");
+            }
+        });
+    }
+}
+
+async fn serve<S>(stream: S, local: SocketAddr, tls: Option<TlsAcceptor>) -> anyhow::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match (local.port(), tls) {
+        (_, Some(tls)) => {
+            let stream = tls.accept(stream).await.context("TLS handshake")?;
+            let sni = stream.get_ref().1.server_name().map(str::to_owned);
+            serve_http(stream, Place { local, sni }).await
+        }
+        (80, None) => serve_http(stream, Place { local, sni: None }).await,
+        (_, None) => echo_stream(stream).await,
+    }
+}
+
+async fn serve_http<S>(stream: S, place: Place) -> anyhow::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let place = Arc::new(place);
+    let service = service_fn(move |request| echo::answer(place.clone(), request));
+    auto::Builder::new(TokioExecutor::new())
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
+        .await
+        .map_err(|error| anyhow::anyhow!("HTTP: {error}"))
+}
+
+async fn echo_stream<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> anyhow::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let read = stream.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        stream.write_all(&buffer[..read]).await?;
+    }
+}
+
+async fn answer_datagrams(socket: UdpSocket, door: Door) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let Ok((read, peer)) = socket.recv_from(&mut buffer).await else { continue };
+        door.add(read);
+        let _ = socket.send_to(&buffer[..read], peer).await;
+    }
+}
+
+async fn serve_control(path: &std::path::Path, counters: Counters) -> anyhow::Result<()> {
+    let _ = std::fs::remove_file(path);
+    let listener = UnixListener::bind(path).context("binding the control socket")?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let counters = counters.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let counters = counters.clone();
+                async move { counters::answer(&counters, &request) }
+            });
+            let served = auto::Builder::new(TokioExecutor::new());
+            if let Err(error) = served.serve_connection(TokioIo::new(stream), service).await {
+                println!("control: {error}");
+            }
+        });
+    }
+}
+
+/// True for the addresses that a host may have in the test internet.
+fn is_test_address(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.octets()[..3] == [203, 0, 113] || v4.is_link_local(),
+        IpAddr::V6(_) => false,
+    }
+}

@@ -26,6 +26,7 @@ start_internet() {
   keep_in_internet internet "$RUN_DIR/internet" --hosts "$here/internet/hosts" --authority "$CLUSTER_DIR/internet-ca" --control "$INTERNET_SOCKET"
   keep_in_internet internet-dns coredns -conf "$RUN_DIR/internet.corefile"
   wait_until 20 "test internet" curl -sf --unix-socket "$INTERNET_SOCKET" http://internet/counters
+  wait_until 20 "DNS of the test internet" internet_runs
 }
 
 # keep_in_internet NAME CMD... : a process in the test internet's namespace, its id in a file.
@@ -36,11 +37,7 @@ keep_in_internet() {
   echo $! >"$RUN_DIR/$name.pid"
 }
 
-internet_process_lives() {
-  local pid
-  pid=$(cat "$RUN_DIR/$1.pid" 2>/dev/null) || return 1
-  [[ -r /proc/$pid/cmdline ]] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "$RUN_DIR/internet"
-}
+internet_process_lives() { process_is "$RUN_DIR/$1.pid" "$RUN_DIR/internet"; }
 
 internet_runs() { internet_process_lives internet && internet_process_lives internet-dns; }
 
@@ -61,11 +58,11 @@ write_corefile() {
   while read -r address names; do
     for name in $names; do
       [[ $name == \** ]] || continue
+      local parent=${name#\*.}
       cat <<COREFILE
-${name#\*.}:53 {
-    bind $INTERNET_DNS
+$parent:53 {
     template IN A {
-        match ^(.+\\.)?${name//\*./}\\.\$
+        match ^(.+\\.)?${parent//./\\\\.}\\.\$
         answer "{{ .Name }} 5 IN A $address"
     }
     template IN ANY {
@@ -76,7 +73,6 @@ COREFILE
     done
   done < <(grep '^[0-9]' "$here/internet/hosts")
   echo ".:53 {"
-  echo "    bind $INTERNET_DNS"
   echo "    hosts {"
   awk '/^[0-9]/ { line = $1; for (i = 2; i <= NF; i++) if ($i !~ /^\*/) line = line " " $i; print "        " line }' "$here/internet/hosts"
   echo "        ttl 5"

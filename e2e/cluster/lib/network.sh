@@ -38,7 +38,7 @@ remove_namespaces() {
   ip link del "$NODE_LINK" 2>/dev/null || true
   local namespace
   for namespace in "$NODE_NETNS" "$INTERNET_NETNS"; do
-    ip netns list 2>/dev/null | grep -q "^$namespace\b" && ip netns del "$namespace"
+    [[ ! -e /run/netns/$namespace ]] || ip netns del "$namespace"
   done
   return 0
 }

@@ -54,12 +54,7 @@ node_is_ready() {
   [[ $(kubectl get node "$NODE_NAME" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == True ]]
 }
 
-# True while the process that we started is the one with that id.
-node_process_lives() {
-  local pid
-  pid=$(cat "$RUN_DIR/node.pid" 2>/dev/null) || return 1
-  [[ -r /proc/$pid/cmdline ]] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "$here/node/init"
-}
+node_process_lives() { process_is "$RUN_DIR/node.pid" "$here/node/init"; }
 
 cluster_runs() {
   node_process_lives && [[ -e $RUN_DIR/apiserver.ready ]] && kubectl get --raw /readyz >/dev/null 2>&1

@@ -17,11 +17,7 @@ prometheus_command() {
   esac
 }
 
-prometheus_runs() {
-  local pid
-  pid=$(cat "$PROMETHEUS_DIR/pid" 2>/dev/null) || return 1
-  [[ -r /proc/$pid/cmdline ]] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF "$PROMETHEUS_DIR/"
-}
+prometheus_runs() { process_is "$PROMETHEUS_DIR/pid" "$PROMETHEUS_DIR/"; }
 
 prometheus_get() {
   prometheus_runs || die "prometheus is down" "Start it with: cluster prometheus up"

@@ -59,3 +59,12 @@ wait_until() {
     sleep 0.1
   done
 }
+
+# process_is PID_FILE TEXT: whether the process whose id is in the file lives and is the one
+# that we started: TEXT is part of its command line.
+process_is() {
+  local pid line
+  pid=$(cat "$1" 2>/dev/null) || return 1
+  line=$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") || return 1
+  [[ $line == *"$2"* ]]
+}

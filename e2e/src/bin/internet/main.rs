@@ -6,11 +6,11 @@
 //! | 80 | HTTP/1.1, HTTP/2 by prior knowledge | what was asked, as JSON |
 //! | 443 | the same over TLS, certificates for the address's own names | what was asked, as JSON |
 //! | 22, 853, 5432, 9000 | TCP | the bytes that came |
-//! | 53, 443, 9000 | UDP | the bytes that came |
+//! | 443, 9000 | UDP | the bytes that came |
 //!
-//! `--control` is a Unix socket: `GET /counters` tells the payload bytes read per address,
+//! The DNS server runs beside it, on port 53 of every address. `--control` is a Unix socket: `GET /counters` tells the payload bytes read per address,
 //! protocol and port, `DELETE /counters` starts again. It fails when no address can be
-//! bound; a single port that is taken (the DNS server's) is left out.
+//! bound; a single port that is taken is left out.
 
 mod authority;
 mod counters;
@@ -37,7 +37,7 @@ use crate::echo::Place;
 use crate::hosts::Host;
 
 const RAW_TCP: [u16; 4] = [22, 853, 5432, 9000];
-const RAW_UDP: [u16; 3] = [53, 443, 9000];
+const RAW_UDP: [u16; 2] = [443, 9000];
 
 /// Servers of the test internet.
 #[derive(Parser)]

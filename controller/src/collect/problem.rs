@@ -1,0 +1,81 @@
+//! Refusals, as `application/problem+json`.
+
+use super::ingest::Refusal;
+use super::store::StoreError;
+use crate::identity::IdentityError;
+use axum::response::{IntoResponse, Response};
+use exeat_audit::filter::FilterError;
+use http::{StatusCode, header};
+
+/// Why a request is not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Batch(#[from] Refusal),
+    #[error("{0}")]
+    Malformed(String),
+    #[error("the body is longer than {0} bytes, or was sent too slowly")]
+    Body(usize),
+    #[error("too much at once; wait a second")]
+    TooMuch,
+    #[error("no chain {0:?} is known here")]
+    NoChain(String),
+    #[error("the audit store cannot answer now")]
+    Store(#[from] StoreError),
+}
+
+impl From<FilterError> for Problem {
+    fn from(error: FilterError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+impl Problem {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Identity(error) => error.status(),
+            Self::Batch(Refusal::Foreign { .. }) => StatusCode::FORBIDDEN,
+            Self::Batch(Refusal::Fork { .. }) => StatusCode::CONFLICT,
+            Self::Batch(Refusal::Unverified(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Body(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMuch => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoChain(_) => StatusCode::NOT_FOUND,
+            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The label `reason` of `exeat_collect_rejected_total`.
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Identity(error) => error.reason(),
+            Self::Batch(Refusal::Foreign { .. }) => "forbidden",
+            Self::Batch(Refusal::Fork { .. }) => "fork",
+            Self::Batch(Refusal::Unverified(_)) => "unverified",
+            Self::Malformed(_) | Self::Body(_) | Self::NoChain(_) => "malformed",
+            Self::TooMuch | Self::Store(_) => "unavailable",
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let problem = serde_json::json!({
+            "type": "about:blank",
+            "status": status.as_u16(),
+            "title": status.canonical_reason().unwrap_or("Refused"),
+            "detail": self.to_string(),
+        });
+        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (status, content_type, problem.to_string()).into_response();
+        if matches!(self, Self::TooMuch | Self::Store(_)) {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

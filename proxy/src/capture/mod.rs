@@ -1,0 +1,82 @@
+//! Captured connections: accepted on loopback, with the destination that the agent meant.
+
+use crate::context::Context;
+use socket2::SockRef;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Connections at once; more wait in the kernel's backlog.
+const CONNECTIONS: usize = 4096;
+
+/// A connection as the agent opened it.
+#[derive(Debug)]
+pub struct Captured {
+    pub stream: TcpStream,
+    pub peer: SocketAddr,
+    /// Where the agent thinks that it is connected to.
+    pub original: SocketAddr,
+}
+
+/// Accepts until `stop` says true, then waits up to `grace` for open connections.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve(
+    context: Arc<Context>,
+    listener: TcpListener,
+    mut stop: watch::Receiver<bool>,
+    grace: Duration,
+) -> io::Result<()> {
+    let own = listener.local_addr()?;
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut open = JoinSet::new();
+    loop {
+        let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(_) = open.join_next() => continue,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "Accept failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Some(original) = original_destination(&stream, own) else {
+            tracing::warn!(%peer, "Direct connection to the capture port refused");
+            continue;
+        };
+        let context = Arc::clone(&context);
+        open.spawn(async move {
+            context.metrics.connections_open.inc();
+            let captured = Captured { stream, peer, original };
+            crate::connection::serve(Arc::clone(&context), captured).await;
+            context.metrics.connections_open.dec();
+            drop(place);
+        });
+    }
+    let ended = timeout(grace, async { while open.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        tracing::info!(open = open.len(), "Connections cut at the end of the grace period");
+    }
+    Ok(())
+}
+
+/// `SO_ORIGINAL_DST`. None for a connection that the capture rules did not redirect.
+fn original_destination(stream: &TcpStream, own: SocketAddr) -> Option<SocketAddr> {
+    let socket = SockRef::from(stream);
+    let found = if own.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
+    let original = found.ok()?.as_socket()?;
+    let direct =
+        original.port() == own.port() && (original.ip().is_loopback() || original.ip() == own.ip());
+    (!direct).then_some(original)
+}

@@ -1,0 +1,102 @@
+//! What admission tells a proxy, by environment.
+
+use clap::{Args, Parser, Subcommand};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// The sidecar that decides what leaves an agent's pod.
+#[derive(Debug, Parser)]
+#[command(name = "exeat-proxy", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// What is logged, as a tracing filter.
+    #[arg(long, env = "EXEAT_LOG", default_value = "info", global = true)]
+    pub log: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Writes the capture rules into this network namespace, verifies them and ends.
+    Init(InitArgs),
+    /// Runs the proxy.
+    Run(Box<RunArgs>),
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The uid whose traffic is not captured.
+    #[arg(long, env = "EXEAT_PROXY_UID")]
+    pub proxy_uid: u32,
+    /// The nft program.
+    #[arg(long, env = "EXEAT_NFT", default_value = "nft")]
+    pub nft: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub pod: PodArgs,
+    #[command(flatten)]
+    pub paths: Paths,
+    /// Where policy comes from: https://HOST:PORT.
+    #[arg(long, env = "EXEAT_PUBLISH_URL")]
+    pub publish_url: String,
+    /// Where audit goes: https://HOST:PORT.
+    #[arg(long, env = "EXEAT_COLLECT_URL")]
+    pub collect_url: String,
+    /// PEM certificates that the control API chains to.
+    #[arg(long, env = "EXEAT_CONTROL_CA")]
+    pub control_ca: String,
+    /// DNS servers for the proxy's own look-ups; the pod's resolv.conf is the agent's to write.
+    #[arg(long, env = "EXEAT_DNS_SERVERS", value_delimiter = ',', required = true)]
+    pub dns_servers: Vec<IpAddr>,
+    #[arg(long, env = "EXEAT_CLUSTER_DOMAIN", default_value = "cluster.local")]
+    pub cluster_domain: String,
+    /// Port of captured connections.
+    #[arg(long, default_value_t = crate::ports::CAPTURE)]
+    pub capture_port: u16,
+    /// Port of captured DNS.
+    #[arg(long, default_value_t = crate::ports::DNS)]
+    pub dns_port: u16,
+    /// Port of health and metrics.
+    #[arg(long, default_value_t = crate::ports::OPS)]
+    pub ops_port: u16,
+    /// Most bytes that the spool keeps before it counts as full.
+    #[arg(long, env = "EXEAT_SPOOL_BYTES", default_value_t = 900 << 20)]
+    pub spool_bytes: u64,
+}
+
+/// Who the pod is, by the downward API.
+#[derive(Debug, Clone, Args)]
+pub struct PodArgs {
+    #[arg(long, env = "EXEAT_POD_NAME")]
+    pub pod_name: String,
+    #[arg(long, env = "EXEAT_POD_NAMESPACE")]
+    pub pod_namespace: String,
+    #[arg(long, env = "EXEAT_POD_UID")]
+    pub pod_uid: String,
+    #[arg(long, env = "EXEAT_NODE_NAME", default_value = "")]
+    pub node_name: String,
+    #[arg(long, env = "EXEAT_SERVICE_ACCOUNT", default_value = "")]
+    pub service_account: String,
+    #[arg(long, env = "EXEAT_PROXY_IMAGE", default_value = "")]
+    pub proxy_image: String,
+}
+
+/// The volumes of the pod.
+#[derive(Debug, Clone, Args)]
+pub struct Paths {
+    /// Read by the agent: the pod's certificate authority.
+    #[arg(long, env = "EXEAT_TRUST_DIR", default_value = "/var/run/exeat/trust")]
+    pub trust_dir: PathBuf,
+    /// The proxy's alone: keys and the last snapshot.
+    #[arg(long, env = "EXEAT_KEYS_DIR", default_value = "/var/run/exeat/keys")]
+    pub keys_dir: PathBuf,
+    /// The proxy's alone: the audit spool.
+    #[arg(long, env = "EXEAT_SPOOL_DIR", default_value = "/var/lib/exeat/spool")]
+    pub spool_dir: PathBuf,
+    /// The proxy's alone: the token that names this pod to the control API.
+    #[arg(long, env = "EXEAT_TOKEN", default_value = "/var/run/exeat/identity/token")]
+    pub token: PathBuf,
+}

@@ -1,0 +1,323 @@
+//! From a question to an answer. No question leaves the pod, so DNS carries nothing out.
+//!
+//! | asked | answered |
+//! |---|---|
+//! | A of a name that some rule could allow | its synthetic address |
+//! | AAAA of such a name | the IPv6 twin, where the pod has IPv6; else nothing |
+//! | HTTPS, SVCB of such a name | nothing, so no ECH keys and no other ports |
+//! | any other type | REFUSED |
+//! | a name below the cluster's or the pod's search domains that no rule allows | NXDOMAIN, so that resolvers try their next suffix |
+//! | any other name | REFUSED with the reason as an Extended DNS Error (RFC 8914) |
+//! | what cannot be parsed | FORMERR, or nothing when there is no header |
+
+use super::Synthetic;
+use exeat_policy::normal::{Host, Name};
+use exeat_policy::{Code, Decision, Intent, Policies, Verdict};
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::opt::EdnsOption;
+use hickory_proto::rr::rdata::{A, AAAA};
+use hickory_proto::rr::{DNSClass, RData, Record, RecordType};
+use std::sync::Arc;
+
+/// Seconds that a client may keep an answer.
+const TTL: u32 = 30;
+/// RFC 8914 §4.16: "Blocked".
+const EDE_BLOCKED: u16 = 15;
+const EDE: u16 = 15;
+
+/// A question that was understood.
+#[derive(Debug)]
+pub struct Question {
+    request: Message,
+    /// None: not a name that a policy can speak of.
+    pub name: Option<Name>,
+    /// As asked, for the record.
+    pub asked: String,
+    pub record_type: RecordType,
+}
+
+/// What was decided about it.
+#[derive(Debug)]
+pub struct Answered {
+    pub verdict: Verdict,
+    pub code: Code,
+    pub decision: Option<Decision>,
+    pub message: Message,
+}
+
+/// Parses one question.
+///
+/// # Errors
+/// The answer to send instead; none where even the header is missing.
+pub fn parse(packet: &[u8]) -> Result<Question, Option<Vec<u8>>> {
+    let Ok(request) = Message::from_vec(packet) else { return Err(form_error(packet)) };
+    if request.metadata.message_type != MessageType::Query {
+        return Err(None);
+    }
+    let one = matches!(request.queries.as_slice(), [query] if query.query_class == DNSClass::IN);
+    if request.metadata.op_code != OpCode::Query || !one || !request.answers.is_empty() {
+        let code = if request.metadata.op_code == OpCode::Query {
+            ResponseCode::FormErr
+        } else {
+            ResponseCode::NotImp
+        };
+        return Err(reply(&request, code).to_vec().ok());
+    }
+    let query = &request.queries[0];
+    let asked = query.name.to_ascii();
+    let (name, record_type) = (Name::parse(&asked).ok(), query.query_type);
+    Ok(Question {
+        name,
+        asked: asked.trim_end_matches('.').to_ascii_lowercase(),
+        record_type,
+        request,
+    })
+}
+
+/// A header with FORMERR, made by hand since the packet has no other readable part.
+fn form_error(packet: &[u8]) -> Option<Vec<u8>> {
+    let id = packet.get(..2)?;
+    let flags = packet.get(2)?;
+    if packet.len() < 12 || flags & 0x80 != 0 {
+        return None;
+    }
+    let mut out = vec![0; 12];
+    out[..2].copy_from_slice(id);
+    out[2] = 0x80 | (flags & 0x79);
+    out[3] = 0x81;
+    Some(out)
+}
+
+fn reply(request: &Message, code: ResponseCode) -> Message {
+    let mut response = Message::response(request.metadata.id, request.metadata.op_code);
+    response.metadata.recursion_desired = request.metadata.recursion_desired;
+    response.metadata.recursion_available = true;
+    response.metadata.response_code = code;
+    response.add_queries(request.queries.iter().cloned());
+    if request.edns.is_some() {
+        let mut edns = Edns::new();
+        edns.set_max_payload(1232).set_version(0);
+        response.set_edns(edns);
+    }
+    response
+}
+
+/// What the answers depend on beside the policy.
+#[derive(Debug)]
+pub struct Zone {
+    /// Names below these get NXDOMAIN instead of REFUSED.
+    pub search: Vec<String>,
+    pub has_ipv6: bool,
+}
+
+impl Zone {
+    /// Decides and answers. `policies`: none before the first snapshot.
+    pub fn answer(
+        &self,
+        question: &Question,
+        policies: Option<&Policies>,
+        table: &Arc<Synthetic>,
+    ) -> Answered {
+        let refuse = |code, why: &str, decision| self.refuse(question, code, why, decision);
+        let Some(policies) = policies else {
+            return refuse(Code::NoPolicy, "no policy has reached the proxy yet", None);
+        };
+        let Some(name) = &question.name else {
+            return refuse(Code::Malformed, "this is not a host name", None);
+        };
+        let decision = policies.decide(&Intent::Resolve { name });
+        if !decision.allows() {
+            let code =
+                if decision.code == Code::DefaultDeny { Code::NameDenied } else { decision.code };
+            let why = format!("{}; asking another way will not help", decision.reason);
+            return refuse(code, &why, Some(decision));
+        }
+        let mut message = reply(&question.request, ResponseCode::NoError);
+        let answer = match question.record_type {
+            RecordType::A | RecordType::AAAA => {
+                let Some(address) = table.address_for(name) else {
+                    return refuse(Code::Overload, "too many names are in use", Some(decision));
+                };
+                match question.record_type {
+                    RecordType::A => Some(RData::A(A(address))),
+                    _ if self.has_ipv6 => Some(RData::AAAA(AAAA(Synthetic::v6(address)))),
+                    _ => None,
+                }
+            }
+            RecordType::HTTPS | RecordType::SVCB => None,
+            _ => return refuse(Code::RecordType, "no rule lists this record type", Some(decision)),
+        };
+        if let Some(data) = answer {
+            let owner = question.request.queries[0].name.clone();
+            message.add_answer(Record::from_rdata(owner, TTL, data));
+        }
+        Answered { verdict: Verdict::Allow, code: decision.code, decision: Some(decision), message }
+    }
+
+    fn refuse(
+        &self,
+        question: &Question,
+        code: Code,
+        why: &str,
+        decision: Option<Decision>,
+    ) -> Answered {
+        let local = code == Code::NameDenied
+            && question.name.as_ref().is_some_and(|name| self.is_local(name));
+        let rcode = match code {
+            Code::Overload => ResponseCode::ServFail,
+            _ if local => ResponseCode::NXDomain,
+            _ => ResponseCode::Refused,
+        };
+        let mut message = reply(&question.request, rcode);
+        if let Some(edns) = &mut message.edns {
+            let mut data = EDE_BLOCKED.to_be_bytes().to_vec();
+            data.extend_from_slice(&why.as_bytes()[..why.len().min(200)]);
+            edns.options_mut().insert(EdnsOption::Unknown(EDE, data));
+        }
+        Answered { verdict: Verdict::Deny, code, decision, message }
+    }
+
+    fn is_local(&self, name: &Name) -> bool {
+        let below = |zone: &String| {
+            let rest = name.as_str().strip_suffix(zone.as_str());
+            rest.is_some_and(|front| front.is_empty() || front.ends_with('.'))
+        };
+        self.search.iter().any(below)
+    }
+}
+
+/// The search suffixes of a resolv.conf. The agent can write that file: nothing but the choice
+/// between two refusals hangs on it.
+pub fn search_domains(resolv_conf: &str, cluster_domain: &str) -> Vec<String> {
+    let listed = resolv_conf
+        .lines()
+        .filter_map(|line| line.strip_prefix("search "))
+        .flat_map(str::split_whitespace);
+    let all = listed.filter_map(|domain| Name::parse(domain).ok()).map(|name| name.to_string());
+    all.chain([cluster_domain.to_owned()]).take(32).collect()
+}
+
+/// The host that a name stands for, in records.
+pub fn host(name: &Name) -> Host {
+    Host::Name(name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use exeat_policy::action::Effect;
+    use exeat_policy::snapshot::{AuditSettings, Snapshot};
+    use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier};
+    use hickory_proto::op::Query;
+    use hickory_proto::rr::Name as DnsName;
+    use std::str::FromStr;
+
+    fn policies() -> Policies {
+        let rule = |name: &str, action: &str, resource: &str| RuleSource {
+            name: name.into(),
+            action: action.into(),
+            resource: resource.into(),
+            methods: vec![],
+            effect: Effect::Allow,
+            reason: None,
+            deny_body_patterns: vec![],
+        };
+        Policies::compile(&Snapshot {
+            generation: 1,
+            pod_uid: "u".into(),
+            policies: vec![PolicySource {
+                origin: PolicyRef {
+                    tier: Tier::Namespaced,
+                    namespace: "agents".into(),
+                    name: "p".into(),
+                },
+                generation: 1,
+                mode: Mode::Enforce,
+                rules: vec![
+                    rule("api", "network.request", "https://api.example/**"),
+                    rule("own", "network.dns", "*.own.example"),
+                ],
+                invalid: None,
+            }],
+            audit: AuditSettings::default(),
+            upstream_roots: String::new(),
+            control_roots: String::new(),
+        })
+    }
+
+    fn packet(name: &str, record_type: RecordType) -> Vec<u8> {
+        let mut message = Message::new(7, MessageType::Query, OpCode::Query);
+        message.add_query(Query::query(DnsName::from_str(name).unwrap(), record_type));
+        message.set_edns(Edns::new());
+        message.to_vec().unwrap()
+    }
+
+    fn ask(name: &str, record_type: RecordType) -> Answered {
+        let zone = Zone {
+            search: search_domains(
+                "search agents.svc.cluster.local corp.example\n",
+                "cluster.local",
+            ),
+            has_ipv6: false,
+        };
+        let question = parse(&packet(name, record_type)).unwrap();
+        zone.answer(&question, Some(&policies()), &Arc::default())
+    }
+
+    #[test]
+    fn allowed_names_get_synthetic_addresses() {
+        for name in ["api.example.", "API.Example.", "x.own.example."] {
+            let answered = ask(name, RecordType::A);
+            assert_eq!(answered.verdict, Verdict::Allow, "{name}");
+            assert_eq!(answered.message.answers.len(), 1);
+        }
+        assert!(ask("api.example.", RecordType::AAAA).message.answers.is_empty());
+        assert!(ask("api.example.", RecordType::HTTPS).message.answers.is_empty());
+    }
+
+    #[test]
+    fn all_else_is_refused_and_says_why() {
+        for (name, record_type, rcode, code) in [
+            ("evil.example.", RecordType::A, ResponseCode::Refused, Code::NameDenied),
+            ("own.example.", RecordType::A, ResponseCode::Refused, Code::NameDenied),
+            ("api.example.", RecordType::TXT, ResponseCode::Refused, Code::RecordType),
+            ("api.example.", RecordType::ANY, ResponseCode::Refused, Code::RecordType),
+            (
+                "api.example.agents.svc.cluster.local.",
+                RecordType::A,
+                ResponseCode::NXDomain,
+                Code::NameDenied,
+            ),
+            ("api.example.corp.example.", RecordType::A, ResponseCode::NXDomain, Code::NameDenied),
+            ("10.0.0.1.", RecordType::A, ResponseCode::Refused, Code::Malformed),
+        ] {
+            let answered = ask(name, record_type);
+            assert_eq!(
+                (answered.message.metadata.response_code, answered.code),
+                (rcode, code),
+                "{name}"
+            );
+            let edns = answered.message.edns.as_ref().unwrap();
+            assert!(
+                edns.options().options.iter().any(|(code, _)| u16::from(*code) == EDE),
+                "{name}"
+            );
+        }
+        let zone = Zone { search: vec![], has_ipv6: false };
+        let question = parse(&packet("api.example.", RecordType::A)).unwrap();
+        assert_eq!(zone.answer(&question, None, &Arc::default()).code, Code::NoPolicy);
+    }
+
+    #[test]
+    fn malformed_packets_get_an_error_or_nothing() {
+        assert!(matches!(parse(&[]), Err(None)));
+        assert!(matches!(parse(&[0; 5]), Err(None)));
+        assert!(matches!(parse(&[1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 200]), Err(Some(_))));
+        let response = {
+            let mut p = packet("api.example.", RecordType::A);
+            p[2] |= 0x80;
+            p
+        };
+        assert!(matches!(parse(&response), Err(None)));
+    }
+}

@@ -1,0 +1,136 @@
+//! Health and metrics, for the kubelet and Prometheus.
+//!
+//! `/startupz` and `/readyz` are ok once the listeners are bound, the trust files are written and
+//! a snapshot is in force; `/livez` for as long as the process answers.
+
+use crate::metrics::ProxyMetrics;
+use crate::state::PolicyState;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// Scrapes and probes are few; the agent cannot reach this port.
+const CONNECTIONS: usize = 32;
+const HEADER_LIMIT: Duration = Duration::from_secs(5);
+const CONNECTION_LIMIT: Duration = Duration::from_secs(60);
+
+/// What health depends on.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// Listeners are bound and trust files written.
+    pub serving: AtomicBool,
+    pub draining: AtomicBool,
+}
+
+#[derive(Clone)]
+struct Ops {
+    health: Arc<Health>,
+    policies: Arc<PolicyState>,
+    metrics: Arc<ProxyMetrics>,
+}
+
+/// The whole surface, as a router.
+pub fn router(
+    health: Arc<Health>,
+    policies: Arc<PolicyState>,
+    metrics: Arc<ProxyMetrics>,
+) -> Router {
+    Router::new()
+        .route("/livez", get(|| async { "ok" }))
+        .route("/startupz", get(ready))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(render))
+        .with_state(Ops { health, policies, metrics })
+}
+
+async fn ready(State(ops): State<Ops>) -> (StatusCode, &'static str) {
+    if !ops.health.serving.load(Ordering::Acquire) {
+        (StatusCode::SERVICE_UNAVAILABLE, "the listeners are not bound yet")
+    } else if ops.policies.load().is_none() {
+        (StatusCode::SERVICE_UNAVAILABLE, "no policy has arrived yet: everything is denied")
+    } else if ops.health.draining.load(Ordering::Acquire) {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "ok")
+    }
+}
+
+async fn render(State(ops): State<Ops>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], ops.metrics.render())
+}
+
+/// Serves for ever.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else { continue };
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let mut http = hyper::server::conn::http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(HEADER_LIMIT);
+            let connection = http.serve_connection(TokioIo::new(stream), service);
+            drop(tokio::time::timeout(CONNECTION_LIMIT, connection).await);
+            drop(place);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::http::Request;
+    use exeat_policy::snapshot::{AuditSettings, Snapshot};
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn it_is_ready_only_with_listeners_and_a_policy() {
+        let (health, policies) = (Arc::new(Health::default()), Arc::new(PolicyState::default()));
+        let router = router(
+            Arc::clone(&health),
+            Arc::clone(&policies),
+            Arc::new(ProxyMetrics::new().unwrap()),
+        );
+        let status = |path: &'static str| {
+            let router = router.clone();
+            async move {
+                router
+                    .oneshot(Request::get(path).body(Body::empty()).unwrap())
+                    .await
+                    .unwrap()
+                    .status()
+            }
+        };
+        assert_eq!(status("/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
+        health.serving.store(true, Ordering::Release);
+        assert_eq!(status("/startupz").await, StatusCode::SERVICE_UNAVAILABLE);
+        policies.replace(&Snapshot {
+            generation: 1,
+            pod_uid: "u".into(),
+            policies: vec![],
+            audit: AuditSettings::default(),
+            upstream_roots: String::new(),
+            control_roots: String::new(),
+        });
+        assert_eq!(status("/startupz").await, StatusCode::OK);
+        assert_eq!(status("/livez").await, StatusCode::OK);
+        assert_eq!(status("/metrics").await, StatusCode::OK);
+        health.draining.store(true, Ordering::Release);
+        assert_eq!(status("/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

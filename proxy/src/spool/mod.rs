@@ -1,0 +1,190 @@
+//! Write-ahead audit. A decision is on disk, in the pod's chain, before a byte of what was decided
+//! goes out; the controller gets it when it can.
+//!
+//! One thread owns the chain and the segment files and groups what waits into one `fdatasync`.
+//! A full or broken spool follows `audit.onFailure`, here and nowhere else.
+
+pub mod segment;
+pub mod ship;
+mod writer;
+
+use crate::metrics::ProxyMetrics;
+use crate::state::PolicyState;
+use exeat_audit::chain::{ChainError, ChainId};
+use exeat_audit::head::SigningKey;
+use exeat_audit::record::{Genesis, Record};
+use exeat_policy::snapshot::{Durability, OnFailure};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+/// Records that may wait for the writer; the agent's traffic waits beyond that.
+const QUEUE: usize = 4096;
+/// Longest wait for the disk, and for the controller where `durability` asks for it.
+const DISK_LIMIT: Duration = Duration::from_secs(5);
+const ACKNOWLEDGE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Why a record could not be written.
+#[derive(Debug, Error)]
+pub enum AuditError {
+    #[error("the audit spool is full")]
+    Full,
+    #[error("the audit spool cannot be written: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("the audit spool is damaged: {0}")]
+    Damaged(String),
+    #[error("the audit spool exists, and the key of its chain does not")]
+    KeyLost,
+    #[error("the audit writer does not keep up")]
+    Overload,
+    #[error("the audit writer has ended")]
+    Ended,
+    #[error("the controller did not acknowledge the record in time")]
+    Unacknowledged,
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+}
+
+/// Where a chain lives and whose it is.
+#[derive(Debug, Clone)]
+pub struct SpoolConfig {
+    pub spool_dir: PathBuf,
+    pub keys_dir: PathBuf,
+    pub max_bytes: u64,
+    /// `public_key` is filled in here.
+    pub genesis: Genesis,
+}
+
+/// Joins an outcome to its intent. None where the intent was let pass unrecorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IntentId(Option<u64>);
+
+/// The handle that the rest of the proxy writes by. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AuditLog {
+    queue: mpsc::Sender<Append>,
+    policies: Arc<PolicyState>,
+    metrics: Arc<ProxyMetrics>,
+    /// Number of entries acknowledged by the controller (last acknowledged sequence plus one).
+    acknowledged: watch::Receiver<u64>,
+}
+
+/// What the shipper needs of an open spool.
+pub struct Shipping {
+    pub chain: ChainId,
+    pub key: SigningKey,
+    pub spool_dir: PathBuf,
+    /// Number of entries that are on disk.
+    pub durable: watch::Receiver<u64>,
+    pub acknowledged: watch::Sender<u64>,
+}
+
+/// One record on its way to the writer.
+pub(crate) struct Append {
+    pub(crate) record: Record,
+    /// Give it its own sequence number as `id`.
+    pub(crate) number: bool,
+    pub(crate) done: oneshot::Sender<Result<u64, AuditError>>,
+}
+
+impl AuditLog {
+    /// Opens or begins the chain and starts its writer. The writer ends when every handle is gone,
+    /// and then says so on the returned receiver.
+    ///
+    /// # Errors
+    /// When the directories cannot be used, the spool is damaged, or its key is lost.
+    pub fn open(
+        config: SpoolConfig,
+        policies: Arc<PolicyState>,
+        metrics: Arc<ProxyMetrics>,
+    ) -> Result<(Self, Shipping, oneshot::Receiver<()>), AuditError> {
+        let opened = writer::Opened::open(&config)?;
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let durable = watch::Sender::new(opened.entries());
+        let acknowledged = watch::Sender::new(0);
+        let log = Self { queue, policies, metrics, acknowledged: acknowledged.subscribe() };
+        let shipping = Shipping {
+            chain: opened.chain().clone(),
+            key: SigningKey::from_seed(&opened.key().to_seed()),
+            spool_dir: config.spool_dir.clone(),
+            durable: durable.subscribe(),
+            acknowledged: acknowledged.clone(),
+        };
+        let (ended, end) = oneshot::channel();
+        let max_bytes = config.max_bytes;
+        std::thread::Builder::new().name("audit-writer".to_owned()).spawn(move || {
+            opened.run(requests, &durable, max_bytes);
+            ended.send(()).ok();
+        })?;
+        Ok((log, shipping, end))
+    }
+
+    /// Writes a decision. Returns when it is durable, by the `durability` in force.
+    ///
+    /// # Errors
+    /// When it cannot be written and `onFailure` is Deny; the caller must not go on then.
+    pub async fn record_intent(&self, record: Record) -> Result<IntentId, AuditError> {
+        let settings = self.policies.load().map(|active| active.audit).unwrap_or_default();
+        match self.durable(record, true, settings.durability).await {
+            Ok(seq) => Ok(IntentId(Some(seq))),
+            Err(error) => {
+                self.metrics.audit_failures.inc();
+                tracing::warn!(%error, "Intent not recorded");
+                if settings.on_failure == OnFailure::Allow {
+                    Ok(IntentId(None))
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+
+    /// Writes how an intent ended; `record.id` is set here. A failure is counted.
+    pub async fn record_outcome(&self, id: IntentId, mut record: Record) {
+        let Some(seq) = id.0 else { return };
+        record.id = Some(seq);
+        self.record(record).await;
+    }
+
+    /// Writes any other record. A failure is counted.
+    pub async fn record(&self, record: Record) {
+        if let Err(error) = self.durable(record, false, Durability::Spooled).await {
+            self.metrics.audit_failures.inc();
+            tracing::warn!(%error, "Record not written");
+        }
+    }
+
+    async fn durable(
+        &self,
+        record: Record,
+        number: bool,
+        durability: Durability,
+    ) -> Result<u64, AuditError> {
+        let (done, written) = oneshot::channel();
+        let append = Append { record, number, done };
+        let seq = timeout(DISK_LIMIT, async {
+            self.queue.send(append).await.map_err(|_| AuditError::Ended)?;
+            written.await.map_err(|_| AuditError::Ended)?
+        })
+        .await
+        .map_err(|_| AuditError::Overload)??;
+        if durability == Durability::Acknowledged {
+            let mut acknowledged = self.acknowledged.clone();
+            let reached = timeout(ACKNOWLEDGE_LIMIT, acknowledged.wait_for(|n| *n > seq)).await;
+            reached.map_err(|_| AuditError::Unacknowledged)?.map_err(|_| AuditError::Ended)?;
+        }
+        Ok(seq)
+    }
+}
+
+/// Now, as records write it.
+pub fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    exeat_audit::time::rfc3339(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+use super::*;
+use exeat_audit::chain::ChainWriter;
+use exeat_audit::record::Kind;
+use std::fs::OpenOptions;
+use std::io::Write;
+use tempfile::TempDir;
+
+fn config(dir: &TempDir) -> SpoolConfig {
+    SpoolConfig {
+        spool_dir: dir.path().join("spool"),
+        keys_dir: dir.path().join("keys"),
+        max_bytes: 64 << 20,
+        genesis: Genesis {
+            pod_uid: "11111111-2222-3333-4444-555555555555".into(),
+            pod_name: "agent".into(),
+            namespace: "agents".into(),
+            service_account: "default".into(),
+            node: "node1".into(),
+            image: "proxy".into(),
+            public_key: String::new(),
+            policy: String::new(),
+        },
+    }
+}
+
+fn open(config: SpoolConfig) -> Result<(AuditLog, Shipping, oneshot::Receiver<()>), AuditError> {
+    AuditLog::open(config, Arc::default(), Arc::new(ProxyMetrics::new().unwrap()))
+}
+
+fn intent(n: u64) -> Record {
+    Record::intent(
+        now(),
+        0,
+        "network.request",
+        format!("https://api.example/{n}"),
+        "Allow",
+        "Allowed",
+    )
+}
+
+fn entries(shipping: &Shipping) -> Vec<exeat_audit::batch::Entry> {
+    let mut reader = segment::Reader::new(shipping.spool_dir.clone(), 0);
+    reader.read(*shipping.durable.borrow(), usize::MAX, usize::MAX).unwrap()
+}
+
+#[tokio::test]
+async fn the_chain_goes_on_after_a_restart_and_verifies() {
+    let dir = TempDir::new().unwrap();
+    let (log, _shipping, ended) = open(config(&dir)).unwrap();
+    for n in 0..20 {
+        let id = log.record_intent(intent(n)).await.unwrap();
+        log.record_outcome(id, Record::outcome(now(), 0)).await;
+    }
+    drop(log);
+    ended.await.unwrap();
+    let (log, shipping, _) = open(config(&dir)).unwrap();
+    log.record(Record::close(now())).await;
+    let all = entries(&shipping);
+    assert_eq!(all.len(), 1 + 40 + 1 + 1);
+    let mut chain = ChainWriter::start(shipping.chain.clone());
+    for entry in &all {
+        chain.commit(entry).unwrap();
+    }
+    let kinds: Vec<Kind> =
+        all.iter().map(|e| serde_json::from_str::<Record>(&e.record).unwrap().kind).collect();
+    assert_eq!((kinds[0], kinds[41], kinds[42]), (Kind::Genesis, Kind::Restart, Kind::Close));
+    let second: Record = serde_json::from_str(&all[1].record).unwrap();
+    assert_eq!(second.id, Some(1), "an intent's id is its own sequence number");
+}
+
+#[tokio::test]
+async fn a_torn_tail_is_cut_and_damage_is_not() {
+    let dir = TempDir::new().unwrap();
+    let (log, shipping, ended) = open(config(&dir)).unwrap();
+    log.record_intent(intent(1)).await.unwrap();
+    log.record_intent(intent(2)).await.unwrap();
+    drop(log);
+    ended.await.unwrap();
+    let file = segment::list(&shipping.spool_dir).unwrap().remove(0).path;
+    let whole = std::fs::read(&file).unwrap();
+    OpenOptions::new().append(true).open(&file).unwrap().write_all(b"{\"seq\":3,\"rec").unwrap();
+    let (log, again, ended) = open(config(&dir)).unwrap();
+    assert_eq!(entries(&again).len(), 4, "three entries and the restart");
+    drop(log);
+    ended.await.unwrap();
+    let mut edited = whole;
+    let at = edited.windows(11).position(|w| w == b"api.example").unwrap();
+    edited[at] = b'X';
+    std::fs::write(&file, edited).unwrap();
+    assert!(matches!(open(config(&dir)), Err(AuditError::Damaged(_))));
+}
+
+#[tokio::test]
+async fn a_lost_key_is_said() {
+    let dir = TempDir::new().unwrap();
+    let (log, _, ended) = open(config(&dir)).unwrap();
+    drop(log);
+    ended.await.unwrap();
+    std::fs::remove_file(dir.path().join("keys/chain.key")).unwrap();
+    assert!(matches!(open(config(&dir)), Err(AuditError::KeyLost)));
+}
+
+#[tokio::test]
+async fn a_full_spool_denies_and_stays_whole() {
+    let dir = TempDir::new().unwrap();
+    let small = SpoolConfig { max_bytes: 4096, ..config(&dir) };
+    let (log, shipping, _) = open(small).unwrap();
+    let mut refused = 0;
+    for n in 0..40 {
+        match log.record_intent(intent(n)).await {
+            Ok(_) => assert_eq!(refused, 0, "nothing fits once it is full"),
+            Err(error) => {
+                assert!(matches!(error, AuditError::Full));
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0);
+    let mut chain = ChainWriter::start(shipping.chain.clone());
+    for entry in entries(&shipping) {
+        chain.commit(&entry).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn many_writers_share_one_chain_over_several_segments() {
+    let dir = TempDir::new().unwrap();
+    let (log, shipping, _) = open(config(&dir)).unwrap();
+    let long = "x".repeat(30_000);
+    let tasks: Vec<_> = (0..400)
+        .map(|_| {
+            let (log, long) = (log.clone(), long.clone());
+            tokio::spawn(async move {
+                let record = Record { reason: Some(long), ..intent(1) };
+                log.record_intent(record).await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert!(segment::list(&shipping.spool_dir).unwrap().len() > 1);
+    assert_eq!(entries(&shipping).len(), 401);
+    segment::prune(&shipping.spool_dir, 401).unwrap();
+    let kept = segment::list(&shipping.spool_dir).unwrap();
+    assert_eq!(
+        kept.iter().filter(|s| s.bytes > 0).count(),
+        1,
+        "the chain goes on from the last entry"
+    );
+    drop(log);
+    let chain = shipping.chain.clone();
+    let recovered = segment::recover(&shipping.spool_dir, &chain).unwrap();
+    assert_eq!(recovered.writer.last().map(|(seq, _)| seq), Some(400));
+}

@@ -1,0 +1,53 @@
+//! The policies in force. None before the first snapshot: then everything is denied.
+
+use arc_swap::ArcSwapOption;
+use exeat_policy::Policies;
+use exeat_policy::snapshot::{AuditSettings, Snapshot};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// One snapshot, compiled.
+#[derive(Debug)]
+pub struct Active {
+    pub policies: Policies,
+    pub audit: AuditSettings,
+    /// PEM; roots that upstreams may chain to beside the image's.
+    pub upstream_roots: String,
+}
+
+/// Swapped whole at each snapshot; readers never wait.
+#[derive(Debug)]
+pub struct PolicyState {
+    active: ArcSwapOption<Active>,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for PolicyState {
+    fn default() -> Self {
+        Self { active: ArcSwapOption::empty(), changes: watch::Sender::new(0) }
+    }
+}
+
+impl PolicyState {
+    /// What is in force now; none: deny everything.
+    pub fn load(&self) -> Option<Arc<Active>> {
+        self.active.load_full()
+    }
+
+    /// Compiles and swaps. Open connections learn of it through [`subscribe`](Self::subscribe).
+    pub fn replace(&self, snapshot: &Snapshot) -> Arc<Active> {
+        let active = Arc::new(Active {
+            policies: Policies::compile(snapshot),
+            audit: snapshot.audit,
+            upstream_roots: snapshot.upstream_roots.clone(),
+        });
+        self.active.store(Some(Arc::clone(&active)));
+        self.changes.send_modify(|n| *n += 1);
+        active
+    }
+
+    /// Counts replacements.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

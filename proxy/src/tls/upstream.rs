@@ -1,0 +1,82 @@
+//! Client configurations towards the world: certificates are verified against the roots of the
+//! proxy's image and those of the snapshot, for the name that was decided.
+
+use super::{ALPN, provider};
+use arc_swap::ArcSwap;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The configurations for one set of roots.
+#[derive(Debug)]
+pub struct UpstreamRoots {
+    /// PEM text that the set was made from.
+    additional: String,
+    /// Differs from that of every earlier set: a pooled connection was verified under its epoch.
+    pub epoch: u64,
+    /// Offers HTTP/2 and HTTP/1.1.
+    pub any: Arc<ClientConfig>,
+    /// Offers HTTP/1.1 alone, for WebSocket.
+    pub one: Arc<ClientConfig>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct UpstreamTls {
+    native: RootCertStore,
+    current: ArcSwap<UpstreamRoots>,
+    epochs: AtomicU64,
+}
+
+impl Default for UpstreamTls {
+    fn default() -> Self {
+        let mut native = RootCertStore::empty();
+        native.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let current = ArcSwap::from_pointee(make(&native, "", 0));
+        Self { native, current, epochs: AtomicU64::new(1) }
+    }
+}
+
+impl UpstreamTls {
+    /// The configurations under `additional` roots (PEM text of the current snapshot). A
+    /// certificate in it that does not parse is left out: fewer servers are trusted, not more.
+    pub fn under(&self, additional: &str) -> Arc<UpstreamRoots> {
+        let current = self.current.load_full();
+        if current.additional == additional {
+            return current;
+        }
+        let epoch = self.epochs.fetch_add(1, Ordering::Relaxed);
+        let made = Arc::new(make(&self.native, additional, epoch));
+        self.current.store(made.clone());
+        made
+    }
+}
+
+fn make(native: &RootCertStore, additional: &str, epoch: u64) -> UpstreamRoots {
+    let mut roots = native.clone();
+    for certificate in CertificateDer::pem_slice_iter(additional.as_bytes()) {
+        let added = certificate
+            .map_err(|error| error.to_string())
+            .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()));
+        if let Err(error) = added {
+            tracing::warn!(%error, "Root certificate of the snapshot left out");
+        }
+    }
+    let roots = Arc::new(roots);
+    let config = |protocols: &[&[u8]]| {
+        let mut config = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map(|builder| builder.with_root_certificates(roots.clone()).with_no_client_auth())
+            .unwrap_or_else(|error| unreachable!("the provider speaks TLS 1.2 and 1.3: {error}"));
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Arc::new(config)
+    };
+    UpstreamRoots {
+        additional: additional.to_owned(),
+        epoch,
+        any: config(&ALPN),
+        one: config(&ALPN[1..]),
+    }
+}

@@ -1,0 +1,166 @@
+//! Headers that end at this proxy, in both directions.
+
+use super::target::{Place, Target};
+use http::header::{
+    ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
+
+const HOP_BY_HOP: [HeaderName; 6] = [
+    CONNECTION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// Turns the head that the agent sent into the head that goes out, but for where it goes.
+/// `length` is the body's length where it is known and belongs on the wire.
+pub(super) fn clean(parts: Parts, target: &Target, length: Option<u64>) -> Request<()> {
+    let Parts { method, mut headers, .. } = parts;
+    let trailers =
+        headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
+    strip_hop_by_hop(&mut headers);
+    for name in [EXPECT, CONTENT_LENGTH, PROXY_AUTHORIZATION, HOST, TRAILER] {
+        headers.remove(name);
+    }
+    headers.remove("http2-settings");
+    join_cookies(&mut headers);
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if target.websocket {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    let mut request = Request::new(());
+    *request.method_mut() = method;
+    *request.headers_mut() = headers;
+    request
+}
+
+/// Writes the place and the path into a head, in the form of the HTTP version that is spoken
+/// there. May be done again for another version.
+///
+/// # Errors
+/// Only when the normalised parts do not make a URI.
+pub(super) fn address<B>(
+    request: &mut Request<B>,
+    target: &Target,
+    place: &Place,
+    version: Version,
+) -> Result<(), http::Error> {
+    let path: PathAndQuery = target.path_and_query().parse()?;
+    let authority = place.authority();
+    let uri = Uri::builder().path_and_query(path);
+    let headers = request.headers_mut();
+    let uri = if version == Version::HTTP_2 {
+        headers.remove(HOST);
+        uri.scheme(place.scheme(false)).authority(authority)
+    } else {
+        // Over HTTP/1 it would need a Connection header of its own, and servers do without.
+        headers.remove(TE);
+        headers.insert(HOST, HeaderValue::try_from(authority)?);
+        uri
+    };
+    *request.uri_mut() = uri.build()?;
+    *request.version_mut() = version;
+    Ok(())
+}
+
+/// Cleans the head of a response. What an upstream says about the connection to it, and about
+/// other ways to reach it (HTTP/3), is not for the agent.
+pub(super) fn incoming(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    headers.remove(ALT_SVC);
+}
+
+/// Removes the headers of one hop, and those that Connection names.
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+        // These belong to the message, whatever Connection says.
+        .filter(|name| *name != HOST && *name != CONTENT_LENGTH)
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// HTTP/2 may split Cookie; HTTP/1 servers expect one (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() < 2 {
+        return;
+    }
+    if let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use exeat_policy::normal::Host;
+
+    fn send(version: Version, headers: &[(&'static str, &'static str)]) -> Request<()> {
+        let mut request = Request::builder().method("POST").uri("/a/../b?q=1");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let place = Place { tls: true, host: Host::parse("api.example.com").unwrap(), port: 8443 };
+        let target = Target { path: "/b".into(), query: Some("q=1".into()), websocket: false };
+        let parts = request.body(()).unwrap().into_parts().0;
+        let mut request = clean(parts, &target, Some(3));
+        address(&mut request, &target, &place, version).unwrap();
+        request
+    }
+
+    #[test]
+    fn what_goes_out_is_what_was_decided() {
+        let sent = send(Version::HTTP_11, &[("host", "API.example.com.:8443")]);
+        assert_eq!(sent.uri(), "/b?q=1");
+        assert_eq!(sent.headers()[HOST], "api.example.com:8443");
+        let sent = send(Version::HTTP_2, &[("host", "API.example.com.:8443")]);
+        assert_eq!(sent.uri(), "https://api.example.com:8443/b?q=1");
+        assert!(!sent.headers().contains_key(HOST));
+    }
+
+    #[test]
+    fn one_hop_ends_here() {
+        let sent = send(
+            Version::HTTP_11,
+            &[
+                ("connection", "keep-alive, X-Secret , upgrade"),
+                ("x-secret", "1"),
+                ("upgrade", "h2c"),
+                ("http2-settings", "AAMAAABkAAQAAP__"),
+                ("te", "trailers"),
+                ("keep-alive", "timeout=5"),
+                ("proxy-connection", "keep-alive"),
+                ("proxy-authorization", "Basic eA=="),
+                ("expect", "100-continue"),
+                ("content-length", "77"),
+                ("accept", "*/*"),
+                ("cookie", "a=1"),
+                ("cookie", "b=2"),
+            ],
+        );
+        let mut left: Vec<_> =
+            sent.headers().iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
+        left.sort();
+        let want =
+            ["accept: */*", "content-length: 3", "cookie: a=1; b=2", "host: api.example.com:8443"];
+        assert_eq!(left, want);
+    }
+}

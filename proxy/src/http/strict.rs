@@ -1,0 +1,148 @@
+//! The stream that hyper's HTTP/1 server reads from: every byte has passed [`Framing`] first.
+//!
+//! A head that is refused is replaced by a stand-in request that only this file can produce, and
+//! nothing follows it: so the refusal is answered in its turn, after the requests before it, by
+//! the same code that answers every other. A refusal inside a body is an error of that body.
+
+use super::framing::{Framing, STAND_IN_METHOD, Violation};
+use bytes::{Buf, BytesMut};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+const READ_SIZE: usize = 16 * 1024;
+
+/// Ends the checks once a connection has changed protocol.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    /// From now on bytes pass as they are. Only after a 101 was decided.
+    pub(super) fn open(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Strict<T> {
+    inner: T,
+    framing: Framing,
+    /// Checked, not yet read by hyper.
+    good: BytesMut,
+    buffer: Box<[u8]>,
+    refused: Option<Violation>,
+    switch: Switch,
+}
+
+impl<T> Strict<T> {
+    pub(super) fn new(inner: T) -> Self {
+        Self {
+            inner,
+            framing: Framing::default(),
+            good: BytesMut::new(),
+            buffer: vec![0; READ_SIZE].into_boxed_slice(),
+            refused: None,
+            switch: Switch::default(),
+        }
+    }
+
+    /// The handle that ends the checks.
+    pub(super) fn switch(&self) -> Switch {
+        self.switch.clone()
+    }
+
+    fn give(&mut self, buf: &mut ReadBuf<'_>) {
+        let take = self.good.len().min(buf.remaining());
+        buf.put_slice(&self.good[..take]);
+        self.good.advance(take);
+    }
+
+    fn check(&mut self, read: usize) {
+        if self.switch.0.load(Ordering::Acquire) {
+            self.good.extend_from_slice(&self.buffer[..read]);
+        } else if let Err(violation) = self.framing.read(&self.buffer[..read], &mut self.good) {
+            self.refused = Some(violation);
+            if !self.framing.in_body() {
+                let head = format!(
+                    "{STAND_IN_METHOD} /{} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n",
+                    violation.index()
+                );
+                self.good.extend_from_slice(head.as_bytes());
+            }
+        }
+    }
+}
+
+/// The violation that a stand-in request carries.
+pub(super) fn refused(method: &http::Method, path: &str) -> Option<Violation> {
+    if method.as_str() != STAND_IN_METHOD {
+        return None;
+    }
+    path.strip_prefix('/')?.parse().ok().and_then(Violation::from_index)
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Strict<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            if !this.good.is_empty() {
+                this.give(buf);
+                return Poll::Ready(Ok(()));
+            }
+            match this.refused {
+                Some(violation) if this.framing.in_body() => {
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, violation)));
+                }
+                // The stand-in was read; its answer closes the connection. An end here would make
+                // hyper drop the answer.
+                Some(_) => return Poll::Pending,
+                None => {}
+            }
+            let mut read = ReadBuf::new(&mut this.buffer);
+            ready!(Pin::new(&mut this.inner).poll_read(cx, &mut read))?;
+            let read = read.filled().len();
+            if read == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            this.check(read);
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Strict<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

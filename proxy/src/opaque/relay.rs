@@ -1,0 +1,158 @@
+//! Bytes both ways, until either side ends, nothing moves for long, or the policy changes.
+
+use crate::connection::Standing;
+use crate::problem::Refusal;
+use bytes::{Buf, BytesMut};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// A relay on which nothing moves for this many minutes is ended.
+const IDLE_MINUTES: u32 = 60;
+/// First bytes that are held until it is clear what they are.
+const FIRST_LIMIT: usize = 16 * 1024;
+/// How long open relays may go on once the proxy drains.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Bytes that were relayed so far: from the agent, and to it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts(Arc<(AtomicU64, AtomicU64)>);
+
+impl Counts {
+    pub(crate) fn totals(&self) -> (u64, u64) {
+        (self.0.0.load(Ordering::Relaxed), self.0.1.load(Ordering::Relaxed))
+    }
+}
+
+/// Relays. Returns why it was cut off, where it was.
+pub(crate) async fn relay<A, B>(
+    agent: &mut A,
+    upstream: &mut B,
+    counts: &Counts,
+    standing: &mut Standing,
+    drain: &CancellationToken,
+) -> Option<Refusal>
+where
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let drained = async {
+        drain.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = copy_bidirectional(agent, upstream) => match ended {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Some(Refusal::MalformedHead("HTTP or TLS after a silent start"))
+            }
+            _ => None,
+        },
+        refusal = standing.revoked() => Some(refusal),
+        () = idle(counts) => None,
+        () = drained => None,
+    }
+}
+
+/// Returns once nothing has moved for [`IDLE_MINUTES`].
+async fn idle(counts: &Counts) {
+    let mut minutes = interval(Duration::from_secs(60));
+    minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut last, mut still) = (counts.totals(), 0);
+    loop {
+        minutes.tick().await;
+        let now = counts.totals();
+        still = if now == last { still + 1 } else { 0 };
+        last = now;
+        if still > IDLE_MINUTES {
+            return;
+        }
+    }
+}
+
+/// What the first bytes may be: `None` where more are needed to tell.
+type Guard = fn(&[u8]) -> Option<bool>;
+
+/// The agent's side of a relay: counts, and where guarded holds the first bytes until it is clear
+/// that they may pass.
+pub(crate) struct Watched<T> {
+    inner: T,
+    counts: Counts,
+    guard: Option<Guard>,
+    held: BytesMut,
+}
+
+impl<T> Watched<T> {
+    pub(crate) fn new(inner: T, counts: Counts, guard: Option<Guard>) -> Self {
+        Self { inner, counts, guard, held: BytesMut::new() }
+    }
+}
+
+impl<T: AsyncRead + Unpin> Watched<T> {
+    fn poll_guarded(&mut self, cx: &mut Context<'_>, guard: Guard) -> Poll<io::Result<()>> {
+        loop {
+            let mut space = [0; 2048];
+            let mut read = ReadBuf::new(&mut space);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
+            let ended = read.filled().is_empty();
+            self.held.extend_from_slice(read.filled());
+            match guard(&self.held) {
+                Some(true) => break,
+                None if !ended && self.held.len() < FIRST_LIMIT => {}
+                None if ended && self.held.is_empty() => break,
+                _ => return Poll::Ready(Err(io::ErrorKind::PermissionDenied.into())),
+            }
+        }
+        self.guard = None;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if let Some(guard) = this.guard {
+            ready!(this.poll_guarded(cx, guard))?;
+        }
+        let before = buf.filled().len();
+        if this.held.is_empty() {
+            ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+        } else {
+            let take = this.held.len().min(buf.remaining());
+            buf.put_slice(&this.held[..take]);
+            this.held.advance(take);
+        }
+        let read = buf.filled().len() - before;
+        this.counts.0.0.fetch_add(read as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.inner).poll_write(cx, buf))?;
+        self.counts.0.1.fetch_add(written as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

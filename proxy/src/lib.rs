@@ -7,18 +7,23 @@
 //! Failure: what is unknown is denied. Before the first snapshot nothing passes; a task that ends
 //! ends the process, and without the process nothing passes either.
 
-#[cfg(any())]
 pub mod capture;
 pub mod config;
-pub mod context;
+pub mod connection;
 pub mod control;
+pub mod dial;
 pub mod dns;
+pub mod http;
 pub mod init;
+pub mod inspect;
 pub mod metrics;
+pub mod opaque;
 pub mod ops;
 pub mod ports;
+pub mod problem;
 pub mod rejected;
 pub mod resolve;
+pub mod run;
 pub mod spool;
 pub mod state;
 pub mod tls;

@@ -20,10 +20,7 @@ fn main() -> anyhow::Result<()> {
                 .worker_threads(2)
                 .enable_all()
                 .build()?;
-            runtime.block_on(async {
-                drop(args);
-                anyhow::Ok(())
-            })
+            runtime.block_on(exeat_proxy::run::run(*args))
         }
     }
 }

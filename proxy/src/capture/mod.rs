@@ -1,6 +1,7 @@
 //! Captured connections: accepted on loopback, with the destination that the agent meant.
 
-use crate::context::Context;
+use crate::connection::Pipeline;
+use crate::metrics::ProxyMetrics;
 use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
@@ -14,21 +15,13 @@ use tokio::time::timeout;
 /// Connections at once; more wait in the kernel's backlog.
 const CONNECTIONS: usize = 4096;
 
-/// A connection as the agent opened it.
-#[derive(Debug)]
-pub struct Captured {
-    pub stream: TcpStream,
-    pub peer: SocketAddr,
-    /// Where the agent thinks that it is connected to.
-    pub original: SocketAddr,
-}
-
 /// Accepts until `stop` says true, then waits up to `grace` for open connections.
 ///
 /// # Errors
 /// When the listener fails for good.
 pub async fn serve(
-    context: Arc<Context>,
+    pipeline: Arc<Pipeline>,
+    metrics: Arc<ProxyMetrics>,
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
     grace: Duration,
@@ -55,12 +48,11 @@ pub async fn serve(
             tracing::warn!(%peer, "Direct connection to the capture port refused");
             continue;
         };
-        let context = Arc::clone(&context);
+        let (pipeline, metrics) = (Arc::clone(&pipeline), Arc::clone(&metrics));
         open.spawn(async move {
-            context.metrics.connections_open.inc();
-            let captured = Captured { stream, peer, original };
-            crate::connection::serve(Arc::clone(&context), captured).await;
-            context.metrics.connections_open.dec();
+            metrics.connections_open.inc();
+            pipeline.serve(stream, original).await;
+            metrics.connections_open.dec();
             drop(place);
         });
     }

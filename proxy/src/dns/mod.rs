@@ -5,14 +5,16 @@ mod synthetic;
 
 pub use synthetic::Synthetic;
 
-use crate::context::Context;
-use crate::spool::now;
+use crate::connection::{Meaning, Names};
+use crate::metrics::ProxyMetrics;
+use crate::spool::{AuditLog, now};
+use crate::state::PolicyState;
 use answer::{Answered, Question, Zone};
 use exeat_audit::record::Record;
 use exeat_policy::action::Action;
 use exeat_policy::{Code, Verdict};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,8 +29,11 @@ const TCP_IDLE: Duration = Duration::from_secs(10);
 
 /// Serves both protocols on one socket address.
 pub struct Server {
-    pub context: Arc<Context>,
-    pub zone: Arc<Zone>,
+    pub policies: Arc<PolicyState>,
+    pub synthetic: Arc<Synthetic>,
+    pub audit: AuditLog,
+    pub metrics: Arc<ProxyMetrics>,
+    pub zone: Zone,
 }
 
 impl Server {
@@ -101,16 +106,16 @@ impl Server {
             Ok(question) => question,
             Err(answer) => return answer,
         };
-        let active = self.context.policies.load();
+        let active = self.policies.load();
         let policies = active.as_ref().map(|active| &active.policies);
-        let mut answered = self.zone.answer(&question, policies, &self.context.synthetic);
+        let mut answered = self.zone.answer(&question, policies, &self.synthetic);
         let record = record(&question, &answered, policies.map(exeat_policy::Policies::digest));
-        self.context.metrics.decided(Action::NetworkDns, answered.verdict, answered.code);
-        match self.context.audit.record_intent(record).await {
+        self.metrics.decided(Action::NetworkDns, answered.verdict, answered.code);
+        match self.audit.record_intent(record).await {
             Ok(id) if answered.verdict == Verdict::Allow => {
                 let outcome =
                     Record { code: Some(Code::Allowed.to_string()), ..Record::outcome(now(), 0) };
-                self.context.audit.record_outcome(id, outcome).await;
+                self.audit.record_outcome(id, outcome).await;
             }
             Ok(_) => {}
             Err(_) => {
@@ -144,6 +149,16 @@ fn record(question: &Question, answered: &Answered, digest: Option<&str>) -> Rec
         observed: decision.and_then(|d| d.observed.as_ref()).map(|o| o.verdict.as_str().to_owned()),
         policy: digest.map(ToOwned::to_owned),
         ..intent
+    }
+}
+
+impl Names for Synthetic {
+    fn meaning(&self, address: IpAddr) -> Meaning {
+        match self.name_of(address) {
+            Some(name) => Meaning::Name(name),
+            None if Self::covers(address) => Meaning::Nothing,
+            None => Meaning::Address,
+        }
     }
 }
 

@@ -7,14 +7,17 @@
 //! 4. all other TCP goes to the proxy.
 //!
 //! `filter`, after it, drops what none of these lets pass:
-//! 1. the proxy's uid,
-//! 2. what rule 3 or 4 above redirected (`ct status dnat`, towards loopback),
-//! 3. replies to connections that came from outside,
-//! 4. not: anything else for the proxy's own ports; it is rejected, since whoever connects there
+//! 1. the proxy's uid; its connections are marked,
+//! 2. not: a socket of another uid on a connection so marked (the proxy closed it, and somebody
+//!    took its port); what no socket owns any more on such a connection passes: a closed socket
+//!    has no uid, and the rest of what the proxy sent would be lost,
+//! 3. what rule 3 or 4 above redirected (`ct status dnat`, towards loopback),
+//! 4. replies to connections that came from outside,
+//! 5. not: anything else for the proxy's own ports; it is rejected, since whoever connects there
 //!    directly has no original destination, or wants to read the metrics,
-//! 5. loopback,
-//! 6. neighbour discovery and multicast listener reports, which the kernel sends by itself,
-//! 7. all else is rejected and counted: an error tells the agent at once, and the kernel's own
+//! 6. loopback,
+//! 7. neighbour discovery and multicast listener reports, which the kernel sends by itself,
+//! 8. all else is rejected and counted: an error tells the agent at once, and the kernel's own
 //!    counters of it can be read without privileges.
 //!
 //! The uid is that of the credentials with which a socket's file was opened; changing the owner of
@@ -25,6 +28,8 @@ use serde_json::{Value, json};
 
 pub(super) const FAMILY: &str = "inet";
 pub(super) const TABLE: &str = "exeat";
+/// Of the proxy's connections.
+const MARK: u32 = 0x6578_6561;
 
 /// The table, its chains and their rules, for a proxy of this uid.
 pub fn ruleset(proxy_uid: u32) -> Vec<Value> {
@@ -109,6 +114,19 @@ fn payload(protocol: &str, field: &str) -> Value {
 
 fn uid(uid: u32) -> Value {
     matches(meta("skuid"), json!(uid))
+}
+
+/// True where a socket has an owner, whoever it is.
+fn owned() -> Value {
+    json!({"match": {"op": ">=", "left": meta("skuid"), "right": 0}})
+}
+
+fn mark_connection() -> Value {
+    json!({"mangle": {"key": {"ct": {"key": "mark"}}, "value": MARK}})
+}
+
+fn marked() -> Value {
+    matches(json!({"ct": {"key": "mark"}}), json!(MARK))
 }
 
 fn redirect(port: u16) -> Value {

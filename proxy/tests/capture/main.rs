@@ -1,0 +1,300 @@
+//! The capture rules, written by the real program into real network namespaces and tried with
+//! real sockets: whatever a process that is not the proxy sends ends at the proxy or nowhere.
+
+mod namespaces;
+
+use namespaces::{AGENT, Namespaces, POD_V4, POD_V6, PROXY, ROOT, Side, WORLD_V4, WORLD_V6};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long nothing must arrive to count as nothing.
+const QUIET: Duration = Duration::from_millis(300);
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+#[test]
+fn tcp_of_every_other_uid_ends_at_the_proxy() {
+    let namespaces = Namespaces::captured();
+    for (own, world) in [(LOOPBACK[0], WORLD_V4), (LOOPBACK[1], WORLD_V6)] {
+        let proxy = listen(&namespaces, Side::Pod, PROXY, SocketAddr::new(own, 15001));
+        let outside = listen(&namespaces, Side::World, ROOT, SocketAddr::new(world, 8443));
+        for uid in [AGENT, ROOT, PROXY + 1] {
+            let target = SocketAddr::new(world, 8443);
+            let mut client = connect(&namespaces, uid, target).expect("the proxy accepts");
+            client.write_all(b"secret").unwrap();
+            let (mut captured, _) = proxy.accept().unwrap();
+            let mut got = [0; 6];
+            captured.read_exact(&mut got).unwrap();
+            assert_eq!(&got, b"secret");
+            assert_eq!(original(&captured), target, "uid {uid}");
+        }
+        assert_nothing_arrived(&outside);
+    }
+}
+
+#[test]
+fn the_proxy_itself_goes_free() {
+    let namespaces = Namespaces::captured();
+    for world in [WORLD_V4, WORLD_V6] {
+        let target = SocketAddr::new(world, 8080);
+        let outside = listen(&namespaces, Side::World, ROOT, target);
+        let mut client = connect(&namespaces, PROXY, target).expect("the proxy reaches the world");
+        let (mut arrived, _) = outside.accept().unwrap();
+        client.write_all(b"out").unwrap();
+        arrived.read_exact(&mut [0; 3]).unwrap();
+        arrived.write_all(b"back").unwrap();
+        drop(arrived);
+        let mut back = String::new();
+        client.read_to_string(&mut back).unwrap();
+        assert_eq!(back, "back");
+    }
+}
+
+/// A closed socket has no owner, and its last segments no uid.
+#[test]
+fn what_the_proxy_sent_before_it_closed_still_arrives() {
+    let namespaces = Namespaces::captured();
+    let target = SocketAddr::new(WORLD_V4, 8080);
+    let outside = listen(&namespaces, Side::World, ROOT, target);
+    let client = connect(&namespaces, PROXY, target).unwrap();
+    let (mut arrived, _) = outside.accept().unwrap();
+    client.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    while let Ok(len) = (&client).write(&[b'x'; 16 * 1024]) {
+        sent += len;
+    }
+    drop(client);
+    let mut got = Vec::new();
+    arrived.set_read_timeout(Some(PATIENCE)).unwrap();
+    arrived.read_to_end(&mut got).expect("the connection ends in order");
+    assert_eq!(got.len(), sent);
+}
+
+#[test]
+fn dns_ends_at_the_proxys_dns_whatever_server_was_meant() {
+    let namespaces = Namespaces::captured();
+    for (own, world) in [(LOOPBACK[0], WORLD_V4), (LOOPBACK[1], WORLD_V6)] {
+        let proxy = SocketAddr::new(own, 15053);
+        let (udp, tcp) = (
+            bind(&namespaces, Side::Pod, PROXY, proxy),
+            listen(&namespaces, Side::Pod, PROXY, proxy),
+        );
+        let server = SocketAddr::new(world, 53);
+        let outside = bind(&namespaces, Side::World, ROOT, server);
+        let outside_tcp = listen(&namespaces, Side::World, ROOT, server);
+        let client = bind(&namespaces, Side::Pod, AGENT, SocketAddr::new(any(world), 0));
+        client.send_to(b"question", server).unwrap();
+        let mut buffer = [0; 64];
+        let (len, from) = udp.recv_from(&mut buffer).expect("the question is redirected");
+        assert_eq!(&buffer[..len], b"question");
+        udp.send_to(b"answer", from).unwrap();
+        let (len, from) = client.recv_from(&mut buffer).expect("the answer passes");
+        assert_eq!(
+            (&buffer[..len], from),
+            (&b"answer"[..], server),
+            "it seems to come from the server"
+        );
+        connect(&namespaces, AGENT, server).expect("DNS over TCP is redirected");
+        tcp.accept().unwrap();
+        assert_no_datagram(&outside);
+        assert_nothing_arrived(&outside_tcp);
+    }
+}
+
+#[test]
+fn udp_is_rejected_at_once() {
+    let namespaces = Namespaces::captured();
+    for world in [WORLD_V4, WORLD_V6] {
+        for port in [443, 123, 9999] {
+            let target = SocketAddr::new(world, port);
+            let outside = bind(&namespaces, Side::World, ROOT, target);
+            let client = bind(&namespaces, Side::Pod, AGENT, SocketAddr::new(any(world), 0));
+            client.connect(target).unwrap();
+            let error = client.send(b"secret").and_then(|_| client.recv(&mut [0; 8])).unwrap_err();
+            assert!(!timed_out(&error), "{target}: rejected, not swallowed: {error}");
+            assert_no_datagram(&outside);
+        }
+    }
+}
+
+#[test]
+fn other_protocols_do_not_leave_even_by_a_raw_socket() {
+    let namespaces = Namespaces::captured();
+    let outside = namespaces.within(Side::World, ROOT, || raw(Domain::IPV4, Protocol::ICMPV4));
+    // Container root has no NET_RAW; this one has it, and still gets nothing out.
+    namespaces.within(Side::Pod, ROOT, || {
+        let echo = [8, 0, 0xf7, 0xff, 0, 0, 0, 0];
+        let sent = raw(Domain::IPV4, Protocol::ICMPV4)
+            .send_to(&echo, &SockAddr::from(SocketAddr::new(WORLD_V4, 0)));
+        assert!(sent.is_err(), "an echo request was sent");
+        let forged = raw(Domain::IPV4, Protocol::UDP);
+        let datagram = [0x27, 0x0f, 0x27, 0x0f, 0, 9, 0, 0, b's'];
+        let sent = forged.send_to(&datagram, &SockAddr::from(SocketAddr::new(WORLD_V4, 9999)));
+        assert!(sent.is_err(), "a forged datagram was sent");
+        let six = raw(Domain::IPV6, Protocol::ICMPV6);
+        let sent =
+            six.send_to(&[128, 0, 0, 0, 0, 0, 0, 0], &SockAddr::from(SocketAddr::new(WORLD_V6, 0)));
+        assert!(sent.is_err(), "an ICMPv6 echo request was sent");
+    });
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 64];
+    assert!(timed_out(&outside.recv(&mut buffer).unwrap_err()));
+}
+
+#[test]
+fn the_proxys_ports_take_no_direct_connection() {
+    let namespaces = Namespaces::captured();
+    for (own, pod) in [(LOOPBACK[0], POD_V4), (LOOPBACK[1], POD_V6)] {
+        for port in [15001, 15053, 15020] {
+            let listener = listen(&namespaces, Side::Pod, PROXY, SocketAddr::new(any(own), port));
+            for address in [own, pod] {
+                for uid in [AGENT, ROOT] {
+                    let error =
+                        connect(&namespaces, uid, SocketAddr::new(address, port)).unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{address} {port}");
+                }
+            }
+            assert_nothing_arrived(&listener);
+        }
+        let dns = bind(&namespaces, Side::Pod, PROXY, SocketAddr::new(own, 15053));
+        let client = bind(&namespaces, Side::Pod, AGENT, SocketAddr::new(own, 0));
+        assert!(client.send_to(b"direct", SocketAddr::new(own, 15053)).is_err());
+        assert_no_datagram(&dns);
+    }
+}
+
+#[test]
+fn loopback_is_free_otherwise() {
+    let namespaces = Namespaces::captured();
+    for address in [LOOPBACK[0], LOOPBACK[1], POD_V4, POD_V6] {
+        let target = SocketAddr::new(address, 8080);
+        let listener = listen(&namespaces, Side::Pod, AGENT, target);
+        connect(&namespaces, AGENT, target).expect("the agent may talk to itself");
+        listener.accept().unwrap();
+    }
+}
+
+#[test]
+fn replies_to_those_who_came_in_pass() {
+    let namespaces = Namespaces::captured();
+    for (pod, uid, port) in [(POD_V4, AGENT, 8080), (POD_V6, AGENT, 8080), (POD_V4, PROXY, 15020)] {
+        let target = SocketAddr::new(pod, port);
+        let listener = listen(&namespaces, Side::Pod, uid, target);
+        let mut client = namespaces
+            .within(Side::World, ROOT, || TcpStream::connect_timeout(&target, PATIENCE))
+            .expect("the answer to an inbound connection passes");
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        listener.accept().unwrap().0.write_all(b"hello").unwrap();
+        let mut got = [0; 5];
+        client.read_exact(&mut got).unwrap();
+        assert_eq!(&got, b"hello");
+    }
+}
+
+#[test]
+fn writing_twice_is_writing_once() {
+    let namespaces = Namespaces::captured();
+    let list = || namespaces.exec(&["nft", "-s", "list", "ruleset"]).stdout;
+    let once = list();
+    assert!(namespaces.init().status.success());
+    assert_eq!(once, list());
+    // A table of the same name that is not ours in content is replaced, not merged with.
+    let opened = namespaces.exec(&["nft", "insert", "rule", "inet", "exeat", "filter", "accept"]);
+    assert!(opened.status.success());
+    assert!(namespaces.init().status.success());
+    assert_eq!(once, list());
+}
+
+#[test]
+fn a_pod_without_ipv6_is_captured_too() {
+    let namespaces = Namespaces::bare();
+    let off = namespaces.exec(&["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6"]);
+    assert!(off.status.success(), "{}", String::from_utf8_lossy(&off.stderr));
+    let output = namespaces.init();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let proxy = listen(&namespaces, Side::Pod, PROXY, SocketAddr::new(LOOPBACK[0], 15001));
+    connect(&namespaces, AGENT, SocketAddr::new(WORLD_V4, 443)).expect("the proxy accepts");
+    proxy.accept().unwrap();
+}
+
+#[test]
+fn without_net_admin_init_fails_and_says_so() {
+    let namespaces = Namespaces::bare();
+    let program = env!("CARGO_BIN_EXE_exeat-proxy");
+    let output = namespaces.exec(&[
+        "setpriv",
+        "--bounding-set=-net_admin",
+        "--inh-caps=-net_admin",
+        program,
+        "init",
+    ]);
+    assert!(!output.status.success());
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("NET_ADMIN"), "{error}");
+    let left = namespaces.exec(&["nft", "list", "ruleset"]).stdout;
+    assert!(left.is_empty(), "{}", String::from_utf8_lossy(&left));
+}
+
+fn listen(namespaces: &Namespaces, side: Side, uid: u32, at: SocketAddr) -> TcpListener {
+    // Ports of the world below 1024 need root; the pod's are above.
+    namespaces.within(side, uid, || {
+        let socket = Socket::new(Domain::for_address(at), Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        if at.is_ipv6() {
+            socket.set_only_v6(true).unwrap();
+        }
+        socket.bind(&at.into()).unwrap_or_else(|error| panic!("{at}: {error}"));
+        socket.listen(16).unwrap();
+        socket.into()
+    })
+}
+
+fn bind(namespaces: &Namespaces, side: Side, uid: u32, at: SocketAddr) -> UdpSocket {
+    let socket = namespaces.within(side, uid, || UdpSocket::bind(at)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+fn connect(namespaces: &Namespaces, uid: u32, target: SocketAddr) -> io::Result<TcpStream> {
+    let stream =
+        namespaces.within(Side::Pod, uid, || TcpStream::connect_timeout(&target, PATIENCE))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+fn raw(domain: Domain, protocol: Protocol) -> Socket {
+    let socket =
+        Socket::new(domain, Type::RAW, Some(protocol)).expect("root may open a raw socket");
+    socket.set_read_timeout(Some(QUIET)).unwrap();
+    socket
+}
+
+fn any(like: IpAddr) -> IpAddr {
+    if like.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() }
+}
+
+fn original(stream: &TcpStream) -> SocketAddr {
+    let socket = SockRef::from(stream);
+    let v4 = stream.local_addr().unwrap().is_ipv4();
+    let found = if v4 { socket.original_dst_v4() } else { socket.original_dst_v6() };
+    found.unwrap().as_socket().unwrap()
+}
+
+fn assert_nothing_arrived(listener: &TcpListener) {
+    listener.set_nonblocking(true).unwrap();
+    std::thread::sleep(QUIET);
+    let arrived = listener.accept();
+    assert!(arrived.as_ref().is_err_and(timed_out), "something arrived: {arrived:?}");
+}
+
+fn assert_no_datagram(socket: &UdpSocket) {
+    socket.set_read_timeout(Some(QUIET)).unwrap();
+    let mut buffer = [0; 64];
+    let arrived = socket.recv_from(&mut buffer);
+    assert!(arrived.as_ref().is_err_and(timed_out), "something arrived: {arrived:?}");
+}
+
+fn timed_out(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}

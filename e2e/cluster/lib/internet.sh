@@ -14,7 +14,7 @@ internet_addresses() {
 build_internet() {
   command -v cargo >/dev/null || die "Rust is needed (rustup fetches the version that the repository names)" "See https://rustup.rs"
   with_progress "compiling the test internet" "$CLUSTER_DIR/log/build-internet.log" \
-    env -C "$REPOSITORY" cargo build --locked -p exeat-e2e --bin internet
+    env -C "$REPOSITORY" cargo build -p exeat-e2e --bin internet
 }
 
 start_internet() {
@@ -54,15 +54,16 @@ stop_internet() {
 
 # One server block for each wildcard, and the plain names in the root block.
 write_corefile() {
-  local address names name
+  local address names name parent pattern
   while read -r address names; do
     for name in $names; do
       [[ $name == \** ]] || continue
-      local parent=${name#\*.}
+      parent=${name#\*.}
+      pattern=${parent//./\\.}
       cat <<COREFILE
 $parent:53 {
     template IN A {
-        match ^(.+\\.)?${parent//./\\\\.}\\.\$
+        match ^(.+\\.)?$pattern\\.\$
         answer "{{ .Name }} 5 IN A $address"
     }
     template IN ANY {

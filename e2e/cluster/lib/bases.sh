@@ -1,0 +1,57 @@
+# Root file systems of Debian, made by debootstrap from the mirror that this machine uses.
+# shellcheck shell=bash disable=SC2154
+
+DEBIAN_RELEASE=bookworm
+BASE_IMAGE=localhost/debian:$DEBIAN_RELEASE-slim
+# Ordinary clients, as an agent's image has them.
+AGENT_IMAGE=localhost/exeat-agent:dev
+AGENT_PACKAGES=(
+  ca-certificates curl dnsutils git iproute2 iputils-ping ncat netcat-openbsd nodejs openssl
+  procps python3 python3-h2 python3-requests socat
+)
+
+debian_mirror() {
+  local mirror
+  # shellcheck disable=SC2016
+  mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Identifier: Packages' |
+    awk -v release="$DEBIAN_RELEASE" '$2 == release { print $1; exit }')
+  [[ -n $mirror ]] || die "apt's sources name no mirror of Debian $DEBIAN_RELEASE"
+  printf '%s\n' "${mirror%/}"
+}
+
+# The base that the Dockerfile is given as BASE.
+base_image() {
+  local key
+  key=$(printf '%s' "$DEBIAN_RELEASE minbase 1" | sha256sum | cut -c 1-12)
+  [[ -e $CACHE_DIR/buildah/base-$key.complete ]] && return
+  with_progress "image $BASE_IMAGE" "$CLUSTER_DIR/log/image-base.log" debian_image "$BASE_IMAGE" ""
+  touch "$CACHE_DIR/buildah/base-$key.complete"
+}
+
+agent_image() {
+  local key
+  key=$(printf '%s' "$DEBIAN_RELEASE ${AGENT_PACKAGES[*]} 2" | sha256sum | cut -c 1-12)
+  [[ -e $IMAGES_DIR/agent.tar && -e $CACHE_DIR/buildah/agent-$key.complete ]] && return
+  with_progress "image $AGENT_IMAGE" "$CLUSTER_DIR/log/image-agent.log" agent_image_now
+  touch "$CACHE_DIR/buildah/agent-$key.complete"
+}
+
+agent_image_now() {
+  debian_image "$AGENT_IMAGE" "$(IFS=,; echo "${AGENT_PACKAGES[*]}")" --user 1000:1000
+  export_image agent "$AGENT_IMAGE"
+}
+
+# debian_image REFERENCE PACKAGES [CONFIG...] : Debian's minimal system with these packages.
+debian_image() {
+  local reference=$1 packages=$2 root container options=()
+  shift 2
+  root=$(mktemp -d "$CACHE_DIR/buildah/root.XXXXXX")
+  [[ -z $packages ]] || options+=("--include=$packages")
+  debootstrap --variant=minbase "${options[@]}" "$DEBIAN_RELEASE" "$root" "$(debian_mirror)"
+  rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/* "$root"/var/log/*
+  container=$(in_store from scratch)
+  in_store copy "$container" "$root" /
+  in_store config --cmd '["/bin/sh"]' --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@" "$container"
+  in_store commit --rm "$container" "$reference"
+  rm -rf --one-file-system "$root"
+}

@@ -1,0 +1,106 @@
+//! `spec.rules`.
+
+use exeat_policy::{action, source};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What may or may not be done. The order of rules never matters: a Deny wins over an Allow, and
+/// what no rule allows is denied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new("!has(self.methods) || size(self.methods) == 0 || self.action == 'network.request'").message("methods belong to network.request rules: remove methods, or set action to network.request"),
+    validation = Rule::new("!has(self.denyBodyPatterns) || size(self.denyBodyPatterns) == 0 || self.action == 'network.request'").message("denyBodyPatterns belong to network.request rules, the only ones whose content is read: remove them, or set action to network.request"),
+    validation = Rule::new("!has(self.denyBodyPatterns) || size(self.denyBodyPatterns) == 0 || self.effect == 'Allow'").message("denyBodyPatterns narrow an Allow: a Deny refuses whatever the body is, so remove them or set effect to Allow"),
+    validation = Rule::new("self.action != 'network.dns' || !self.resource.contains('://')").message("the resource of a network.dns rule is a host pattern without a scheme, such as *.example.com"),
+    validation = Rule::new("self.action != 'network.request' || self.resource.startsWith('http://') || self.resource.startsWith('https://') || self.resource.startsWith('ws://') || self.resource.startsWith('wss://') || self.resource.startsWith('*://')").message("the resource of a network.request rule begins with http://, https://, ws://, wss:// or *://"),
+    validation = Rule::new("self.action != 'network.connect' || self.resource.startsWith('tcp://') || self.resource.startsWith('tls://') || self.resource.startsWith('*://')").message("the resource of a network.connect rule begins with tcp://, tls:// or *://"),
+)]
+pub struct Rule {
+    /// Names the rule in refusals and in the audit; unique within the policy.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+    /// The kind of act.
+    pub action: Action,
+    /// What is acted upon. network.request and network.connect: scheme://host[:port][/path], for
+    /// example https://api.example.com/v1/**; network.dns: a host pattern. A host is a name,
+    /// *.name (whole labels, never the apex), ** (any name), an address or a CIDR. Names never
+    /// match addresses. In a path * stays within a segment and ** crosses segments.
+    #[schemars(length(min = 1, max = 2048))]
+    pub resource: String,
+    /// HTTP methods, in capitals. Empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        inner(length(min = 1, max = 32), regex(pattern = r"^[A-Z][A-Z-]*$"))
+    )]
+    pub methods: Vec<String>,
+    /// Allow or Deny.
+    pub effect: Effect,
+    /// Why, for people: shown in refusals and in the audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub reason: Option<String>,
+    /// Case-insensitive regular expressions (RE2 syntax). A request that this rule would allow is
+    /// refused when its body matches one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 512)))]
+    pub deny_body_patterns: Vec<String>,
+}
+
+/// A kind of act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Action {
+    /// An HTTP request, decided by scheme, host, port, path and method.
+    #[serde(rename = "network.request")]
+    NetworkRequest,
+    /// A TCP connection whose content is opaque, decided by host and port.
+    #[serde(rename = "network.connect")]
+    NetworkConnect,
+    /// A DNS question, decided by name.
+    #[serde(rename = "network.dns")]
+    NetworkDns,
+}
+
+/// What a rule does where it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Effect {
+    /// Permits, where no Deny matches too.
+    Allow,
+    /// Refuses, whatever else matches.
+    Deny,
+}
+
+impl From<Action> for action::Action {
+    fn from(value: Action) -> Self {
+        match value {
+            Action::NetworkRequest => Self::NetworkRequest,
+            Action::NetworkConnect => Self::NetworkConnect,
+            Action::NetworkDns => Self::NetworkDns,
+        }
+    }
+}
+
+impl From<Effect> for action::Effect {
+    fn from(value: Effect) -> Self {
+        match value {
+            Effect::Allow => Self::Allow,
+            Effect::Deny => Self::Deny,
+        }
+    }
+}
+
+impl From<&Rule> for source::RuleSource {
+    fn from(rule: &Rule) -> Self {
+        Self {
+            name: rule.name.clone(),
+            action: action::Action::from(rule.action).as_str().to_owned(),
+            resource: rule.resource.clone(),
+            methods: rule.methods.clone(),
+            effect: rule.effect.into(),
+            reason: rule.reason.clone(),
+            deny_body_patterns: rule.deny_body_patterns.clone(),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The CEL rules, evaluated without an API server.
+
+use kube_cel::Validator;
+use serde_json::{Value, json};
+
+/// The messages with which the definition refuses the spec of a kind.
+fn refusals(file: &str, spec: Value) -> Vec<String> {
+    let definitions = exeat_crds::definitions().unwrap();
+    let definition = definitions.iter().find(|d| d.file == file).unwrap();
+    let schema = &definition.value["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let object =
+        json!({"apiVersion": "exeat.dev/v1alpha1", "metadata": {"name": "p"}, "spec": spec});
+    match Validator::new().validate(schema, &object, None) {
+        Ok(()) => Vec::new(),
+        Err(errors) => errors.into_vec().into_iter().map(|e| e.to_string()).collect(),
+    }
+}
+
+fn rule(changes: Value) -> Vec<String> {
+    let mut rule = json!({"name": "r", "action": "network.request", "effect": "Allow",
+        "resource": "https://api.example.com/**"});
+    for (key, value) in changes.as_object().unwrap() {
+        rule[key] = value.clone();
+    }
+    refusals("agentpolicies.yaml", json!({"podSelector": {}, "rules": [rule]}))
+}
+
+#[test]
+fn rules_that_belong_together_are_accepted() {
+    for changes in [
+        json!({}),
+        json!({"methods": ["GET"], "denyBodyPatterns": ["secret"]}),
+        json!({"effect": "Deny", "resource": "http://**"}),
+        json!({"resource": "*://api.example.com:8443/**"}),
+        json!({"action": "network.connect", "resource": "tcp://10.20.0.0/16:5432"}),
+        json!({"action": "network.dns", "resource": "*.example.com", "methods": []}),
+    ] {
+        assert_eq!(rule(changes.clone()), Vec::<String>::new(), "{changes}");
+    }
+}
+
+#[test]
+fn rules_that_contradict_themselves_are_refused_with_a_sentence() {
+    for (changes, expected) in [
+        (
+            json!({"action": "network.connect", "resource": "tcp://a.example:1", "methods": ["GET"]}),
+            "methods belong to network.request",
+        ),
+        (
+            json!({"action": "network.dns", "resource": "a.example", "denyBodyPatterns": ["x"]}),
+            "denyBodyPatterns belong to network.request",
+        ),
+        (json!({"effect": "Deny", "denyBodyPatterns": ["x"]}), "denyBodyPatterns narrow an Allow"),
+        (
+            json!({"action": "network.dns", "resource": "https://a.example"}),
+            "a host pattern without a scheme",
+        ),
+        (json!({"resource": "tcp://a.example:1"}), "begins with http://"),
+        (json!({"resource": "api.example.com/**"}), "begins with http://"),
+        (
+            json!({"action": "network.connect", "resource": "https://a.example"}),
+            "begins with tcp://",
+        ),
+    ] {
+        let found = rule(changes.clone());
+        assert!(found.iter().any(|text| text.contains(expected)), "{changes}: {found:?}");
+    }
+}
+
+#[test]
+fn a_guardrail_only_denies() {
+    let deny = json!({"name": "d", "action": "network.request", "effect": "Deny", "resource": "http://**"});
+    let mut allow = deny.clone();
+    allow["effect"] = json!("Allow");
+    let file = "clusteragentpolicies.yaml";
+    assert!(refusals(file, json!({"tier": "Guardrail", "rules": [deny]})).is_empty());
+    assert!(refusals(file, json!({"tier": "Baseline", "rules": [allow]})).is_empty());
+    let found = refusals(file, json!({"tier": "Guardrail", "rules": [allow]}));
+    assert!(found.iter().any(|text| text.contains("a Guardrail only denies")), "{found:?}");
+    let found = refusals(file, json!({"tier": "Guardrail", "ingress": [{}]}));
+    assert!(found.iter().any(|text| text.contains("ingress belongs to")), "{found:?}");
+}

@@ -20,7 +20,10 @@ pub(crate) struct Place {
     pub(crate) sni: Option<String>,
 }
 
-pub(crate) async fn answer(place: Arc<Place>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+pub(crate) async fn answer(
+    place: Arc<Place>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, mut body) = request.into_parts();
     let mut digest = Sha256::new();
     let mut length = 0_u64;

@@ -18,7 +18,9 @@ impl Host {
     /// Whether the host owns the name: literally, or under one of its `*.` names.
     pub(crate) fn owns(&self, name: &str) -> bool {
         self.names.iter().any(|own| match own.strip_prefix("*.") {
-            Some(parent) => name.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1),
+            Some(parent) => {
+                name.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
+            }
             None => own == name,
         })
     }

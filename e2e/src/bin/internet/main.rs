@@ -71,7 +71,11 @@ async fn main() -> anyhow::Result<()> {
 }
 
 /// Opens every port of a host and tells how many of them could be bound.
-async fn open_host(host: Host, authority: &Arc<Authority>, counters: &Counters) -> anyhow::Result<usize> {
+async fn open_host(
+    host: Host,
+    authority: &Arc<Authority>,
+    counters: &Counters,
+) -> anyhow::Result<usize> {
     let address = host.address;
     let tls = tls_config(host, authority.clone())?;
     let mut doors = 0;

@@ -1,0 +1,73 @@
+//! The cluster under test.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use kube::api::DynamicObject;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::discovery::pinned_kind;
+use kube::{Api, Client, Config, api::GroupVersionKind};
+use serde::Deserialize;
+
+/// A client of the cluster under test.
+#[derive(Clone)]
+pub struct Cluster {
+    /// The administrator's client.
+    pub client: Client,
+}
+
+impl Cluster {
+    /// Connects to the cluster of `KUBECONFIG`, else to the test cluster.
+    pub async fn connect() -> anyhow::Result<Self> {
+        let file = kubeconfig()?;
+        let hint =
+            || format!("no cluster at {}; start one with: e2e/cluster/cluster up", file.display());
+        let read = Kubeconfig::read_from(&file).with_context(hint)?;
+        let mut config =
+            Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await?;
+        config.proxy_url = None;
+        let client = Client::try_from(config)?;
+        client.apiserver_version().await.with_context(hint)?;
+        Ok(Self { client })
+    }
+
+    /// The client for an object's kind, in the namespace when the kind has namespaces.
+    pub async fn api_of(
+        &self,
+        object: &DynamicObject,
+        namespace: &str,
+    ) -> anyhow::Result<Api<DynamicObject>> {
+        let types = object.types.as_ref().context("an object without apiVersion and kind")?;
+        let kind = GroupVersionKind::try_from(types)?;
+        let (resource, capabilities) = pinned_kind(&self.client, &kind)
+            .await
+            .with_context(|| format!("the cluster does not know {}", types.kind))?;
+        Ok(match capabilities.scope {
+            kube::discovery::Scope::Namespaced => {
+                Api::namespaced_with(self.client.clone(), namespace, &resource)
+            }
+            kube::discovery::Scope::Cluster => Api::all_with(self.client.clone(), &resource),
+        })
+    }
+}
+
+/// The objects of a YAML text of one or more documents.
+pub(crate) fn objects(yaml: &str) -> anyhow::Result<Vec<DynamicObject>> {
+    serde_yaml::Deserializer::from_str(yaml)
+        .map(|document| DynamicObject::deserialize(document).context("reading the case's YAML"))
+        .collect()
+}
+
+fn kubeconfig() -> anyhow::Result<PathBuf> {
+    if let Some(file) = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
+        return Ok(file.into());
+    }
+    let cache = match (std::env::var_os("EXEAT_CACHE"), std::env::var_os("XDG_CACHE_HOME")) {
+        (Some(own), _) => PathBuf::from(own),
+        (None, Some(xdg)) => PathBuf::from(xdg).join("exeat"),
+        (None, None) => {
+            PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cache/exeat")
+        }
+    };
+    Ok(cache.join("cluster/kubeconfig"))
+}

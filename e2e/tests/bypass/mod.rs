@@ -1,0 +1,3 @@
+//! Ways round the proxy, each tried from inside an agent.
+
+mod direct;

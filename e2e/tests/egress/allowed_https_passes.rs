@@ -1,0 +1,24 @@
+//! Every ordinary client reaches what the policy allows, with its certificate checks on.
+
+use exeat_e2e::{Case, Host};
+
+#[tokio::test]
+async fn egress_allowed_https_passes() -> anyhow::Result<()> {
+    Case::run(include_str!("agent.yaml"), async |case| {
+        let agent = case.agent("agent").await?;
+        let host = Host::API.name;
+        for version in ["--http1.1", "--http2"] {
+            let answer = agent.curl(&format!("{version} https://{host}/v1/things?x=1")).await?;
+            answer.expect_status("200")?;
+            anyhow::ensure!(answer.stdout.contains("\"path\":\"/v1/things\""), "another path arrived: {answer:?}");
+        }
+        let python = format!("python3 -c 'import requests; r = requests.post(\"https://{host}/p\", data=b\"hello\"); print(r.json()[\"bodyBytes\"])'");
+        let answer = agent.sh(&python).await?;
+        anyhow::ensure!(answer.stdout.trim() == "5", "python: {answer:?}");
+        let node = format!("node -e 'require(\"https\").get(\"https://{host}/n\", r => console.log(r.statusCode))'");
+        let answer = agent.sh(&node).await?;
+        anyhow::ensure!(answer.stdout.trim() == "200", "node: {answer:?}");
+        Ok(())
+    })
+    .await
+}

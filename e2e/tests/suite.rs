@@ -1,0 +1,7 @@
+//! All cases on a cluster, in one binary. `make test` runs it; by hand:
+//! `cargo test -p exeat-e2e --features cluster --test suite`, with the test cluster up and
+//! the chart installed (`e2e/images/build && e2e/install`).
+
+mod admit;
+mod bypass;
+mod egress;

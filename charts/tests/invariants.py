@@ -94,7 +94,9 @@ def rbac(where, objects):
                 check(named, at, f"{secret} without a name")
             if "admissionregistration.k8s.io" in rule["apiGroups"]:
                 check("resourceNames" in rule, at, "configurations without a name")
-            forbidden = {"serviceaccounts/token", "pods/exec", "clusterroles", "clusterrolebindings"}
+            if "serviceaccounts/token" in rule["resources"]:
+                check(rule.get("resourceNames") == ["exeat-auditor"], at, "tokens of any account")
+            forbidden = {"pods/exec", "clusterroles", "clusterrolebindings"}
             check(not forbidden & set(rule["resources"]), at, "more than least privilege")
     for o in (o for (kind, _), o in objects.items() if kind in ("ClusterRoleBinding", "RoleBinding")):
         role = (o["roleRef"]["kind"], o["roleRef"]["name"])

@@ -51,6 +51,6 @@ pub struct Candidate {
 }
 
 /// Whether a policy lets a pod be an agent: a Guardrail only ever takes away.
-pub const fn suffices(tier: Tier) -> bool {
+pub(super) const fn suffices(tier: Tier) -> bool {
     matches!(tier, Tier::Namespaced | Tier::Baseline)
 }

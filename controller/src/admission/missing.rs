@@ -11,7 +11,12 @@ use exeat_policy::source::Tier;
 const LISTED: usize = 10;
 
 /// Why the pod is refused, from the policies that exist.
-pub fn no_policy(namespace: &str, of: &Labels, pod: &Labels, there: &[Candidate]) -> Refusal {
+pub(super) fn no_policy(
+    namespace: &str,
+    of: &Labels,
+    pod: &Labels,
+    there: &[Candidate],
+) -> Refusal {
     let marker = match of.get(NAMESPACE_LABEL) {
         Some(value) => format!("labelled {NAMESPACE_LABEL}={value}"),
         None => format!("without the label {NAMESPACE_LABEL}"),

@@ -4,15 +4,15 @@ use std::fmt;
 
 /// One reason for a refusal: where, what is wrong, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Refusal {
+pub(super) struct Refusal {
     /// Path of the field, as `kubectl explain` would have it, with indices.
-    pub field: String,
-    pub problem: String,
-    pub fix: String,
+    pub(super) field: String,
+    pub(super) problem: String,
+    pub(super) fix: String,
 }
 
 impl Refusal {
-    pub fn new(
+    pub(super) fn new(
         field: impl Into<String>,
         problem: impl Into<String>,
         fix: impl Into<String>,

@@ -14,33 +14,33 @@ use serde_json::{Value, json};
 /// field that this build does not know must neither vanish from a patch nor pass unseen.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Request {
-    pub uid: String,
-    pub kind: Kind,
+pub(super) struct Request {
+    pub(super) uid: String,
+    pub(super) kind: Kind,
     #[serde(default)]
-    pub sub_resource: Option<String>,
+    pub(super) sub_resource: Option<String>,
     #[serde(default)]
-    pub name: Option<String>,
+    pub(super) name: Option<String>,
     #[serde(default)]
-    pub namespace: Option<String>,
-    pub operation: Operation,
+    pub(super) namespace: Option<String>,
+    pub(super) operation: Operation,
     #[serde(default)]
-    pub object: Option<Value>,
+    pub(super) object: Option<Value>,
     #[serde(default)]
-    pub old_object: Option<Value>,
+    pub(super) old_object: Option<Value>,
 }
 
 /// Group, version and kind of the object under review.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Kind {
-    pub group: String,
-    pub version: String,
-    pub kind: String,
+pub(super) struct Kind {
+    pub(super) group: String,
+    pub(super) version: String,
+    pub(super) kind: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Operation {
+pub(super) enum Operation {
     Create,
     Update,
     Delete,
@@ -49,7 +49,7 @@ pub enum Operation {
 
 /// The answer, before it is dressed as an AdmissionReview.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     Allow {
         warnings: Vec<String>,
         patch: Option<Patch>,
@@ -66,12 +66,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub const fn allow() -> Self {
+    pub(super) const fn allow() -> Self {
         Self::Allow { warnings: Vec::new(), patch: None }
     }
 
     /// Allows when there is nothing against it.
-    pub fn from_refusals(what: &str, causes: Vec<Refusal>) -> Self {
+    pub(super) fn from_refusals(what: &str, causes: Vec<Refusal>) -> Self {
         if causes.is_empty() {
             return Self::allow();
         }
@@ -80,17 +80,16 @@ impl Verdict {
     }
 
     /// Label of the metric.
-    pub const fn label(&self) -> &'static str {
+    pub(super) const fn label(&self) -> &'static str {
         match self {
-            Self::Allow { .. } => "allowed",
-            Self::Refuse { .. } => "refused",
-            Self::Malformed(_) => "malformed",
-            Self::Unknown(_) => "unknown",
+            Self::Allow { .. } => "allow",
+            Self::Refuse { .. } => "deny",
+            Self::Malformed(_) | Self::Unknown(_) => "error",
         }
     }
 
     /// The AdmissionReview that answers `uid`.
-    pub fn into_review(self, uid: &str) -> Value {
+    pub(super) fn into_review(self, uid: &str) -> Value {
         let response = match self {
             Self::Allow { warnings, patch } => allowed(uid, warnings, patch),
             Self::Refuse { message, causes } => {
@@ -119,7 +118,7 @@ impl Verdict {
 }
 
 /// Reads the body of a webhook call. The error is the uid, where there is one, and what is wrong.
-pub fn parse(body: &[u8]) -> Result<Request, (String, String)> {
+pub(super) fn parse(body: &[u8]) -> Result<Request, (String, String)> {
     let review: Value = serde_json::from_slice(body)
         .map_err(|e| (String::new(), format!("the body is not JSON: {e}")))?;
     let uid = review.pointer("/request/uid").and_then(Value::as_str).unwrap_or_default().to_owned();

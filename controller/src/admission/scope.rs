@@ -14,7 +14,7 @@ pub type Labels = BTreeMap<String, String>;
 
 /// The answer to "is this pod an agent?".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
+pub(super) enum Scope {
     Agent,
     Other,
     /// A label that says neither.
@@ -22,7 +22,7 @@ pub enum Scope {
 }
 
 /// Decides from labels alone.
-pub fn scope(namespace: &Labels, pod: &Labels) -> Scope {
+pub(super) fn scope(namespace: &Labels, pod: &Labels) -> Scope {
     let everywhere = match namespace.get(NAMESPACE_LABEL).map(String::as_str) {
         None => false,
         Some(NAMESPACE_LABEL_ALL) => true,

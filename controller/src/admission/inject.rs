@@ -1,0 +1,195 @@
+//! The parts that make a pod an agent's pod: init step, proxy, volumes, and what is done to the
+//! author's containers.
+//!
+//! Everything that the API server would fill in by default is written out, so that validation can
+//! compare what it finds with what this module would write.
+
+use super::harden;
+use super::names::*;
+use super::pod::{Place, PodView};
+use super::settings::InjectionSettings;
+use json_patch::{AddOperation, Patch, PatchOperation, jsonptr::PointerBuf};
+use serde_json::{Value, json};
+
+/// The injected parts for one uid.
+pub(super) struct Parts {
+    pub(super) init: Value,
+    pub(super) proxy: Value,
+    pub(super) volumes: Vec<Value>,
+}
+
+/// Makes the parts. Pure: equal arguments, equal parts.
+pub(super) fn parts(settings: &InjectionSettings, control_ca: &str, uid: i64) -> Parts {
+    Parts {
+        init: init_container(settings, uid),
+        proxy: proxy_container(settings, control_ca, uid),
+        volumes: volumes(),
+    }
+}
+
+/// The pod as it should be. `raw` is a pod that was found free of anything forbidden.
+pub(super) fn inject(pod: &PodView<'_>, parts: Parts) -> Value {
+    let mut out = pod.raw.clone().into_owned();
+    set(&mut out, &["metadata", "labels", POD_LABEL], json!(POD_LABEL_AGENT));
+    set(&mut out, &["metadata", "annotations", INJECTED_ANNOTATION], json!(INJECTED_VERSION));
+    let seccomp = pod.security().seccomp_profile.is_some();
+    for place in [Place::Init, Place::Main] {
+        let mut list = take_list(&mut out, place.key());
+        for container in &mut list {
+            harden::apply(container, seccomp);
+        }
+        if place == Place::Init {
+            list.splice(0..0, [parts.init.clone(), parts.proxy.clone()]);
+        }
+        set(&mut out, &["spec", place.key()], Value::Array(list));
+    }
+    let mut list = take_list(&mut out, "volumes");
+    list.extend(parts.volumes);
+    set(&mut out, &["spec", "volumes"], Value::Array(list));
+    out
+}
+
+/// The patch from one to the other, whole subtrees at a time: short to read in an audit log, and
+/// free of indices that another webhook could have shifted.
+pub(super) fn patch(before: &Value, after: &Value) -> Patch {
+    const TREES: [[&str; 2]; 6] = [
+        ["metadata", "labels"],
+        ["metadata", "annotations"],
+        ["spec", "volumes"],
+        ["spec", "initContainers"],
+        ["spec", "containers"],
+        ["spec", "ephemeralContainers"],
+    ];
+    let operations = TREES.into_iter().filter_map(|[top, key]| {
+        let value = &after[top][key];
+        (before[top][key] != *value && !value.is_null()).then(|| {
+            let path = PointerBuf::from_tokens([top, key]);
+            PatchOperation::Add(AddOperation { path, value: value.clone() })
+        })
+    });
+    Patch(operations.collect())
+}
+
+fn init_container(settings: &InjectionSettings, uid: i64) -> Value {
+    json!({
+        "name": INIT_CONTAINER,
+        "image": settings.proxy_image,
+        "imagePullPolicy": settings.proxy_image_pull_policy,
+        "args": ["init"],
+        "env": [
+            {"name": "EXEAT_PROXY_UID", "value": uid.to_string()},
+            {"name": "EXEAT_LOG", "value": settings.log},
+        ],
+        "resources": settings.proxy_resources,
+        "securityContext": {
+            "runAsUser": 0,
+            "runAsGroup": 0,
+            "runAsNonRoot": false,
+            "privileged": false,
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    })
+}
+
+fn proxy_container(settings: &InjectionSettings, control_ca: &str, uid: i64) -> Value {
+    json!({
+        "name": PROXY_CONTAINER,
+        "image": settings.proxy_image,
+        "imagePullPolicy": settings.proxy_image_pull_policy,
+        "restartPolicy": "Always",
+        "args": ["run"],
+        "env": proxy_env(settings, control_ca),
+        "ports": [{"name": "exeat-ops", "containerPort": OPS_PORT, "protocol": "TCP"}],
+        "resources": settings.proxy_resources,
+        "securityContext": {
+            "runAsUser": uid,
+            "runAsGroup": uid,
+            "runAsNonRoot": true,
+            "privileged": false,
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "volumeMounts": [
+            {"name": TRUST_VOLUME, "mountPath": TRUST_PATH},
+            {"name": KEYS_VOLUME, "mountPath": KEYS_PATH},
+            {"name": SPOOL_VOLUME, "mountPath": SPOOL_PATH},
+            {"name": IDENTITY_VOLUME, "mountPath": IDENTITY_PATH, "readOnly": true},
+        ],
+        "startupProbe": probe("/startupz", 1, 120),
+        "readinessProbe": probe("/readyz", 5, 3),
+        "livenessProbe": probe("/livez", 10, 6),
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    })
+}
+
+fn proxy_env(settings: &InjectionSettings, control_ca: &str) -> Value {
+    let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}});
+    let value = |name: &str, value: &str| json!({"name": name, "value": value});
+    let servers: Vec<String> = settings.dns_servers.iter().map(ToString::to_string).collect();
+    json!([
+        field("EXEAT_POD_NAME", "metadata.name"),
+        field("EXEAT_POD_NAMESPACE", "metadata.namespace"),
+        field("EXEAT_POD_UID", "metadata.uid"),
+        field("EXEAT_NODE_NAME", "spec.nodeName"),
+        field("EXEAT_SERVICE_ACCOUNT", "spec.serviceAccountName"),
+        value("EXEAT_PROXY_IMAGE", &settings.proxy_image),
+        value("EXEAT_PUBLISH_URL", &settings.publish_url),
+        value("EXEAT_COLLECT_URL", &settings.collect_url),
+        value("EXEAT_CONTROL_CA", control_ca),
+        value("EXEAT_DNS_SERVERS", &servers.join(",")),
+        value("EXEAT_CLUSTER_DOMAIN", &settings.cluster_domain),
+        value("EXEAT_LOG", &settings.log),
+    ])
+}
+
+fn probe(path: &str, period: u32, failures: u32) -> Value {
+    json!({
+        "httpGet": {"path": path, "port": OPS_PORT, "scheme": "HTTP"},
+        "timeoutSeconds": 2,
+        "periodSeconds": period,
+        "successThreshold": 1,
+        "failureThreshold": failures,
+    })
+}
+
+fn volumes() -> Vec<Value> {
+    let memory =
+        |name: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}});
+    vec![
+        memory(TRUST_VOLUME),
+        memory(KEYS_VOLUME),
+        json!({"name": SPOOL_VOLUME, "emptyDir": {"sizeLimit": "1Gi"}}),
+        json!({"name": IDENTITY_VOLUME, "projected": {"defaultMode": 420, "sources": [
+            {"serviceAccountToken": {
+                "audience": IDENTITY_AUDIENCE, "expirationSeconds": 3600, "path": "token",
+            }},
+        ]}}),
+    ]
+}
+
+fn take_list(pod: &mut Value, key: &str) -> Vec<Value> {
+    match pod.pointer_mut(&format!("/spec/{key}")).map(Value::take) {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
+    }
+}
+
+/// Writes a value at a path, making the objects on the way.
+fn set(root: &mut Value, path: &[&str], value: Value) {
+    let mut at = root;
+    for key in path {
+        if !at.is_object() {
+            *at = json!({});
+        }
+        at = &mut at[*key];
+    }
+    *at = value;
+}

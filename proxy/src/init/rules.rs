@@ -7,7 +7,7 @@
 //! 4. all other TCP goes to the proxy.
 //!
 //! `filter`, after it, drops what none of these lets pass:
-//! 1. the proxy's uid; its connections are marked,
+//! 1. the proxy's uid; connections that it opens are marked,
 //! 2. not: a socket of another uid on a connection so marked (the proxy closed it, and somebody
 //!    took its port); what no socket owns any more on such a connection passes: a closed socket
 //!    has no uid, and the rest of what the proxy sent would be lost,
@@ -55,14 +55,17 @@ fn filter(proxy_uid: u32) -> Vec<Vec<Value>> {
         json!({"match": {"op": "in", "left": {"ct": {"key": "status"}}, "right": "dnat"}});
     let own = json!({"set": [ports::CAPTURE, ports::OPS, ports::DNS]});
     vec![
+        vec![uid(proxy_uid), direction("original"), mark_connection(), json!({"accept": null})],
         vec![uid(proxy_uid), json!({"accept": null})],
+        vec![marked(), direction("original"), another(proxy_uid), counter(), prohibited()],
+        vec![marked(), json!({"accept": null})],
         vec![
             redirected.clone(),
             matches(payload("ip", "daddr"), json!("127.0.0.1")),
             json!({"accept": null}),
         ],
         vec![redirected, matches(payload("ip6", "daddr"), json!("::1")), json!({"accept": null})],
-        vec![matches(json!({"ct": {"key": "direction"}}), json!("reply")), json!({"accept": null})],
+        vec![direction("reply"), json!({"accept": null})],
         vec![
             matches(payload("tcp", "dport"), own.clone()),
             counter(),
@@ -116,9 +119,14 @@ fn uid(uid: u32) -> Value {
     matches(meta("skuid"), json!(uid))
 }
 
-/// True where a socket has an owner, whoever it is.
-fn owned() -> Value {
-    json!({"match": {"op": ">=", "left": meta("skuid"), "right": 0}})
+/// True for a socket that has an owner who is not the proxy; false for one without any.
+fn another(proxy_uid: u32) -> Value {
+    json!({"match": {"op": "!=", "left": meta("skuid"), "right": proxy_uid}})
+}
+
+/// Of a packet, seen from whoever opened its connection.
+fn direction(direction: &str) -> Value {
+    matches(json!({"ct": {"key": "direction"}}), json!(direction))
 }
 
 fn mark_connection() -> Value {

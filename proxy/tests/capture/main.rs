@@ -52,6 +52,25 @@ fn the_proxy_itself_goes_free() {
     }
 }
 
+/// What the proxy has closed is nobody's to go on with.
+#[test]
+fn a_port_that_the_proxy_left_opens_nothing() {
+    let namespaces = Namespaces::captured();
+    let target = SocketAddr::new(WORLD_V4, 9999);
+    let outside = bind(&namespaces, Side::World, ROOT, target);
+    let own = SocketAddr::new(POD_V4, 45_678);
+    let mut buffer = [0; 8];
+    let socket = bind(&namespaces, Side::Pod, PROXY, own);
+    socket.send_to(b"proxy", target).unwrap();
+    outside.recv_from(&mut buffer).expect("the proxy's datagram arrives");
+    outside.send_to(b"answer", own).unwrap();
+    socket.recv_from(&mut buffer).expect("and the answer to it");
+    drop(socket);
+    let heir = bind(&namespaces, Side::Pod, AGENT, own);
+    assert!(heir.send_to(b"secret", target).is_err());
+    assert_no_datagram(&outside);
+}
+
 /// A closed socket has no owner, and its last segments no uid.
 #[test]
 fn what_the_proxy_sent_before_it_closed_still_arrives() {
@@ -246,6 +265,8 @@ fn listen(namespaces: &Namespaces, side: Side, uid: u32, at: SocketAddr) -> TcpL
         }
         socket.bind(&at.into()).unwrap_or_else(|error| panic!("{at}: {error}"));
         socket.listen(16).unwrap();
+        // Holds for `accept` too: a test that waits for what never comes fails.
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.into()
     })
 }

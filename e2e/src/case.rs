@@ -210,5 +210,5 @@ fn is_ready(pod: &Pod) -> bool {
 /// Admission reads policies by a watch, so a pod created right after its policy can be a
 /// moment too early. Any other refusal is final.
 fn is_settling(error: &anyhow::Error) -> bool {
-    format!("{error:#}").contains("no AgentPolicy")
+    format!("{error:#}").contains("no policy selects it")
 }

@@ -6,7 +6,7 @@ use exeat_e2e::Case;
 async fn admit_without_policy_is_refused() -> anyhow::Result<()> {
     Case::run("", async |case| {
         let pod = include_str!("without_policy_is_refused.yaml");
-        case.rejects(pod, &["AgentPolicy", case.namespace.as_str(), "nobody"]).await
+        case.rejects(pod, &["no policy selects it", case.namespace.as_str(), "nobody"]).await
     })
     .await
 }

@@ -102,17 +102,17 @@ fn environment(at: &str, want: &Value, have: &Value, ca: &str, found: &mut Vec<R
         found.push(Refusal::new(at, "was changed in Exeat's container", FIX));
         return;
     };
-    let given = have.iter().find(|e| e["name"] == "EXEAT_CONTROL_CA");
-    let given = given.and_then(|e| e["value"].as_str()).unwrap_or_default();
-    let mut blocks = certificates(given).into_iter().peekable();
-    let current = certificates(ca);
-    if blocks.peek().is_none() || !blocks.all(|block| current.contains(&block)) {
-        let problem = "EXEAT_CONTROL_CA holds a certificate that is not the controller's";
-        found.push(Refusal::new(at, problem, FIX));
+    let is_ca = |e: &&Value| e["name"] == "EXEAT_CONTROL_CA";
+    if want.iter().any(|e| is_ca(&e)) {
+        let given = have.iter().find(is_ca).and_then(|e| e["value"].as_str()).unwrap_or_default();
+        let blocks = certificates(given);
+        let current = certificates(ca);
+        if blocks.is_empty() || !blocks.iter().all(|block| current.contains(block)) {
+            let problem = "EXEAT_CONTROL_CA holds a certificate that is not the controller's";
+            found.push(Refusal::new(at, problem, FIX));
+        }
     }
-    let rest = |list: &[Value]| -> Value {
-        list.iter().filter(|e| e["name"] != "EXEAT_CONTROL_CA").cloned().collect()
-    };
+    let rest = |list: &[Value]| -> Value { list.iter().filter(|e| !is_ca(e)).cloned().collect() };
     same(at, &rest(want), &rest(have), found);
     if have.len() != want.len() {
         found.push(Refusal::new(at, "was changed in Exeat's container", FIX));

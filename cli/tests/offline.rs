@@ -1,0 +1,182 @@
+//! The built binary, without a cluster.
+
+use exeat_audit::chain::{ChainId, ChainWriter};
+use exeat_audit::export::{EXPORT_VERSION, Line};
+use exeat_audit::head::SigningKey;
+use exeat_audit::record::{Genesis, Record};
+use exeat_audit::time;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const NOW: u64 = 1_767_323_045_678;
+
+const GOOD: &str = "
+apiVersion: exeat.dev/v1alpha1
+kind: AgentPolicy
+metadata: {name: research, namespace: agents}
+spec:
+  podSelector: {matchLabels: {app: research}}
+  rules:
+    - {name: api, action: network.request, resource: 'https://api.example.com/**', effect: Allow}
+";
+
+fn exeat(arguments: &[&str]) -> Output {
+    run(arguments, "")
+}
+
+fn run(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_exeat"))
+        .args(arguments)
+        .env("KUBECONFIG", "/nonexistent")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// An export of one closed chain, with a denial to an odd host.
+fn export(directory: &Path, tamper: impl Fn(&str) -> String) -> PathBuf {
+    let chain: ChainId = "uid-1".parse().unwrap();
+    let key = SigningKey::from_seed(&[1; 32]);
+    let mut writer = ChainWriter::start(chain.clone());
+    let genesis = Genesis {
+        pod_uid: chain.to_string(),
+        pod_name: "research-0".to_owned(),
+        namespace: "agents".to_owned(),
+        service_account: "research".to_owned(),
+        node: "node-1".to_owned(),
+        image: "exeat-proxy:test".to_owned(),
+        public_key: key.public().to_hex(),
+        policy: String::new(),
+    };
+    let at = || time::rfc3339(NOW);
+    let resource = "https://evil.example.net/\u{1b}[31m";
+    let records = [
+        Record::genesis(at(), genesis),
+        Record::intent(at(), 1, "network.request", "https://a.example.com/", "Allow", "Rule"),
+        Record::outcome(at(), 1),
+        Record::intent(at(), 2, "network.request", resource, "Deny", "DefaultDeny"),
+        Record::close(at()),
+    ];
+    let entries: Vec<_> = records.iter().map(|record| writer.append(record).unwrap()).collect();
+    let mut lines = vec![
+        Line::Export { version: EXPORT_VERSION, time: at() },
+        Line::Chain {
+            chain: chain.to_string(),
+            namespace: "agents".to_owned(),
+            pod: "research-0".to_owned(),
+            public_key: key.public().to_hex(),
+        },
+        Line::Head { head: writer.head(&at(), &key).unwrap() },
+    ];
+    lines.extend(entries.into_iter().map(|entry| Line::Entry { chain: chain.to_string(), entry }));
+    let text: String =
+        lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
+    let path = directory.join("audit.jsonl");
+    std::fs::write(&path, tamper(&text)).unwrap();
+    path
+}
+
+#[test]
+fn a_good_policy_passes_and_a_bad_one_names_field_and_fix() {
+    let output = run(&["policy", "check", "-"], GOOD);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    assert!(stdout(&output).contains("AgentPolicy research: ok"), "{}", stdout(&output));
+
+    for (from, to, said) in [
+        ("https://api.example.com/**", "api.example.com", "spec.rules"),
+        ("effect: Allow", "effect: Allow, method: GET", "method"),
+        ("effect: Allow", "effect: Permit", "Permit"),
+        ("metadata:", "extra: 1\nmetadata:", "extra: unknown field"),
+        ("exeat.dev/v1alpha1", "exeat.dev/v1", "write exeat.dev/v1alpha1"),
+        ("kind: AgentPolicy", "kind: [", "not YAML"),
+    ] {
+        let output = run(&["policy", "check", "-"], &GOOD.replace(from, to));
+        assert_eq!(output.status.code(), Some(1), "{to}");
+        assert!(stdout(&output).contains(said), "{to}: {}", stdout(&output));
+    }
+}
+
+#[test]
+fn documents_are_checked_one_by_one() {
+    let text = format!(
+        "{GOOD}---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: agents}}\n---\n{}",
+        GOOD.replace("https://api", "gopher://api")
+    );
+    let output = run(&["policy", "check", "-"], &text);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("document 3"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("2 policies, 1 with errors"), "{}", stdout(&output));
+
+    let output = run(&["policy", "check", "-"], "kind: Namespace\n");
+    assert_eq!(output.status.code(), Some(1), "nothing to check is no success");
+    assert_eq!(exeat(&["policy", "check", "/nonexistent.yaml"]).status.code(), Some(3));
+}
+
+#[test]
+fn an_export_is_searched() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = export(directory.path(), str::to_owned);
+    let file = file.to_str().unwrap();
+    let output = exeat(&["audit", "--file", file, "--filter", "action:network", "--last", "50"]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.contains("DefaultDeny") && !text.contains('\u{1b}'), "{text}");
+
+    let output = exeat(&["audit", "--file", file, "--filter", "effect:deny", "-o", "json"]);
+    let found: serde_json::Value = serde_json::from_str(stdout(&output).trim()).unwrap();
+    assert_eq!((&found["seq"], &found["pod"]), (&3.into(), &"research-0".into()));
+
+    let output = exeat(&["audit", "--file", file, "--namespace", "other", "-o", "json"]);
+    assert_eq!(stdout(&output), "");
+    let output = exeat(&["audit", "--file", file, "--filter", "verb:GET"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("keys are action"));
+}
+
+#[test]
+fn an_export_is_verified() {
+    let directory = tempfile::tempdir().unwrap();
+    let cases: [(fn(&str) -> String, i32, &str); 4] = [
+        (str::to_owned, 0, "integrity     ok"),
+        (|text| text.replace("DefaultDeny", "Rule"), 1, "edited: entry 3"),
+        (|text| text.lines().take(6).map(|it| format!("{it}\n")).collect(), 1, "cut-tail"),
+        (|_| "{}".to_owned(), 3, ""),
+    ];
+    for (tamper, code, said) in cases {
+        let file = export(directory.path(), tamper);
+        let output = exeat(&["audit", "verify", "--file", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert!(stdout(&output).contains(said), "{output:?}");
+    }
+}
+
+#[test]
+fn without_a_cluster_the_reason_is_said() {
+    let output = exeat(&["audit", "verify"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("no cluster"));
+}
+
+#[test]
+fn help_version_and_completion_are_there() {
+    let help = stdout(&exeat(&["audit", "--help"]));
+    assert!(help.contains("exeat audit --filter \"action:network\" --last 50"), "{help}");
+    assert!(stdout(&exeat(&["version"])).starts_with("exeat 0."));
+    assert!(stdout(&exeat(&["completion", "bash"])).contains("_exeat"));
+
+    let directory = tempfile::tempdir().unwrap();
+    let plugin = directory.path().join("kubectl-exeat");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_exeat"), &plugin).unwrap();
+    let output = Command::new(plugin).args(["audit", "--help"]).output().unwrap();
+    assert!(stdout(&output).contains("Usage: kubectl exeat audit"), "{}", stdout(&output));
+}

@@ -1,0 +1,22 @@
+//! HTTP/1 as the agent sends it. What is let through must be the input's own bytes, wherever the
+//! reads are cut, and every head in it must be one that a second reading accepts.
+#![no_main]
+
+use bytes::BytesMut;
+use exeat_proxy::http::framing::{Framing, check_head};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut whole = BytesMut::new();
+    let once = Framing::default().read(bytes, &mut whole);
+    assert!(bytes.starts_with(&whole));
+
+    let (mut framing, mut pieces) = (Framing::default(), BytesMut::new());
+    let byte_by_byte = bytes.chunks(1).try_for_each(|byte| framing.read(byte, &mut pieces));
+    assert_eq!(once.is_ok(), byte_by_byte.is_ok());
+    assert!(whole.starts_with(&pieces) || pieces.starts_with(&whole));
+
+    if let Some(end) = whole.windows(4).position(|four| four == b"\r\n\r\n") {
+        assert!(check_head(&whole[..end + 4]).is_ok());
+    }
+});

@@ -1,0 +1,85 @@
+//! The cost of a decision by the number of rules: `cargo bench -p exeat-policy`.
+//!
+//! Each rule names a host of its own, as in a large allow list; `**`, `*.name` and a range are
+//! among the rules, so that every kind of look-up is paid for.
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use exeat_policy::{
+    Intent, Policies, Verdict,
+    action::Effect,
+    normal::Host,
+    pattern::Scheme,
+    snapshot::{AuditSettings, Snapshot},
+    source::{Mode, PolicyRef, PolicySource, RuleSource, Tier},
+};
+use std::hint::black_box;
+
+fn rule(name: String, action: &str, resource: String, effect: Effect) -> RuleSource {
+    RuleSource {
+        name,
+        action: action.to_owned(),
+        resource,
+        methods: Vec::new(),
+        effect,
+        reason: None,
+        deny_body_patterns: Vec::new(),
+    }
+}
+
+/// `count` rules in all.
+fn policies(count: usize) -> Policies {
+    let request = "network.request";
+    let mut rules = vec![
+        rule("plain".into(), request, "http://**".into(), Effect::Deny),
+        rule("below".into(), request, "https://*.wild.example/v1/**".into(), Effect::Allow),
+        rule("range".into(), "network.connect", "tcp://10.20.0.0/16:5432".into(), Effect::Allow),
+    ];
+    rules.extend((rules.len()..count).map(|n| {
+        let resource = format!("https://host-{n}.example.com/**");
+        rule(format!("rule-{n}"), request, resource, Effect::Allow)
+    }));
+    Policies::compile(&Snapshot {
+        generation: 1,
+        pod_uid: String::new(),
+        policies: vec![PolicySource {
+            origin: PolicyRef {
+                tier: Tier::Namespaced,
+                namespace: "agents".into(),
+                name: "bench".into(),
+            },
+            generation: 1,
+            mode: Mode::Enforce,
+            rules,
+            invalid: None,
+        }],
+        audit: AuditSettings::default(),
+        upstream_roots: String::new(),
+        control_roots: String::new(),
+    })
+}
+
+fn decide(c: &mut Criterion) {
+    let mut group = c.benchmark_group("decide");
+    for (label, host, verdict) in [
+        ("allowed", "host-5.example.com", Verdict::Allow),
+        ("allowed-below", "a.b.wild.example", Verdict::Allow),
+        ("denied", "unknown.example.com", Verdict::Deny),
+        ("denied-address", "192.0.2.7", Verdict::Deny),
+    ] {
+        let host = Host::parse(host).expect("the host is fixed");
+        let path = "/v1/items/7";
+        let intent =
+            Intent::Request { scheme: Scheme::Https, host: &host, port: 443, path, method: "GET" };
+        for count in [10, 100, 1_000, 10_000] {
+            let policies = policies(count);
+            assert_eq!(policies.decide(&intent).verdict, verdict, "{label} at {count}");
+            group.bench_function(BenchmarkId::new(label, count), |b| {
+                b.iter(|| policies.decide(black_box(&intent)));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, decide);
+criterion_main!(benches);

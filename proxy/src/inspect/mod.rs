@@ -29,10 +29,10 @@ pub const LAG: usize = 256 * 1024;
 
 const UNIT: usize = 64 * 1024;
 const BUDGET_UNITS: usize = 64 * 1024 * 1024 / UNIT;
-const BUDGET_PATIENCE: Duration = Duration::from_secs(10);
+const BUDGET_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 10_000 });
 /// A held body must arrive within this time, and never stall for longer than that.
 const BODY_TIME: Duration = Duration::from_secs(120);
-const BODY_STALL: Duration = Duration::from_secs(30);
+const BODY_STALL: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_000 });
 
 /// The memory that held bodies may take together.
 #[derive(Debug, Clone)]

@@ -31,7 +31,8 @@ async fn send(inspected: Inspected) -> Result<Vec<u8>, Vec<u8>> {
 
 #[tokio::test]
 async fn a_good_body_goes_out_unchanged() {
-    let held = hold(Full::from("hello"), patterns(&["secret"]), &Budget::default(), stop());
+    let budget = Budget::default();
+    let held = hold(Full::from("hello"), patterns(&["secret"]), &budget, stop());
     let held = held.await.unwrap();
     assert_eq!(
         held.digest(),
@@ -41,30 +42,32 @@ async fn a_good_body_goes_out_unchanged() {
 
     let chunks: Chunks = (0..100).map(|n| Bytes::from(format!("chunk {n} "))).collect();
     let whole = chunks.concat();
-    let held = hold(stream(chunks), patterns(&["secret"]), &Budget::default(), stop());
+    let held = hold(stream(chunks), patterns(&["secret"]), &budget, stop());
     assert_eq!(send(held.await.unwrap()).await.unwrap(), whole);
 }
 
 #[tokio::test]
 async fn a_match_is_found_wherever_the_chunks_are_cut() {
+    let budget = Budget::default();
     let text = b"{\"k\": \"my SeCrEt\"}";
     for at in 0..text.len() {
         let chunks = vec![Bytes::from(text[..at].to_vec()), Bytes::from(text[at..].to_vec())];
-        let held = hold(stream(chunks), patterns(&["secret"]), &Budget::default(), stop()).await;
+        let held = hold(stream(chunks), patterns(&["secret"]), &budget, stop()).await;
         assert_eq!(held.err(), stop(), "{at}");
     }
 }
 
 #[tokio::test]
 async fn what_matches_late_never_leaves() {
+    let budget = Budget::default();
     let mut chunks: Chunks = (0..12 * 16).map(|_| Bytes::from(vec![b'a'; UNIT])).collect();
     let whole = chunks.concat();
-    let held = hold(stream(chunks.clone()), patterns(&["secret"]), &Budget::default(), stop());
+    let held = hold(stream(chunks.clone()), patterns(&["secret"]), &budget, stop());
     assert_eq!(send(held.await.unwrap()).await.unwrap(), whole);
 
     chunks.push(Bytes::from_static(b"sec"));
     chunks.push(Bytes::from_static(b"ret"));
-    let held = hold(stream(chunks), patterns(&["secret"]), &Budget::default(), stop());
+    let held = hold(stream(chunks), patterns(&["secret"]), &budget, stop());
     let sent = send(held.await.unwrap()).await.unwrap_err();
     assert!(sent.len() <= whole.len() - LAG + UNIT, "{}", sent.len());
     assert!(!sent.windows(3).any(|three| three == b"sec"));
@@ -85,7 +88,7 @@ async fn the_budget_is_given_back() {
     assert_eq!(budget.0.available_permits(), BUDGET_UNITS);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_empty_budget_refuses() {
     let budget = Budget::default();
     let _all = budget.take(BUDGET_UNITS * UNIT).await.unwrap();
@@ -93,9 +96,10 @@ async fn an_empty_budget_refuses() {
     assert_eq!(held.err(), Some(Refusal::Overloaded));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_body_that_stalls_is_refused() {
+    let budget = Budget::default();
     let never = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, std::io::Error>>());
-    let held = hold(never, patterns(&["secret"]), &Budget::default(), stop()).await;
+    let held = hold(never, patterns(&["secret"]), &budget, stop()).await;
     assert_eq!(held.err(), Some(Refusal::BodyTimeout));
 }

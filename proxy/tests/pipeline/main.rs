@@ -1,0 +1,8 @@
+//! The whole pipeline, from a captured connection to a server that counts what reaches it. Names,
+//! addresses and connections are the test's; TLS, HTTP, policy and audit are the real ones.
+
+mod http;
+mod opaque;
+mod smuggling;
+mod tls;
+mod world;

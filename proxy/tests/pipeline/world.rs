@@ -1,0 +1,346 @@
+//! A pod, its proxy, and the world around it, on loopback.
+
+use bytes::Bytes;
+use exeat_audit::record::Genesis;
+use exeat_policy::normal::Name;
+use exeat_policy::snapshot::{AuditSettings, Snapshot};
+use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
+use exeat_proxy::connection::{Connect, Meaning, Names, Parts, Pipeline, Resolve};
+use exeat_proxy::metrics::ProxyMetrics;
+use exeat_proxy::spool::{AuditLog, Shipping, SpoolConfig};
+use exeat_proxy::state::PolicyState;
+use exeat_proxy::tls::PodCa;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_util::sync::CancellationToken;
+
+/// The name that most tests ask for, where its address was given out, and where it leads.
+pub(crate) const API: &str = "api.example.com";
+pub(crate) const API_AT: &str = "198.18.0.1";
+const API_LEADS: &str = "203.0.113.10";
+/// A name that its owner points at the metadata service.
+pub(crate) const REBOUND_AT: &str = "198.18.0.2";
+/// A name that leads into a private network.
+pub(crate) const INSIDE_AT: &str = "198.18.0.3";
+
+/// What the test's world knows.
+#[derive(Default)]
+struct Atlas {
+    /// Where connections to port 443, 80 and any other really go.
+    servers: Mutex<HashMap<u16, SocketAddr>>,
+    dialled: Mutex<Vec<SocketAddr>>,
+}
+
+impl Names for Atlas {
+    fn meaning(&self, address: IpAddr) -> Meaning {
+        let name = |text| Meaning::Name(Name::parse(text).unwrap());
+        match address.to_string().as_str() {
+            API_AT => name(API),
+            REBOUND_AT => name("rebound.example.com"),
+            INSIDE_AT => name("inside.example.com"),
+            other if other.starts_with("198.18.") => Meaning::Nothing,
+            _ => Meaning::Address,
+        }
+    }
+}
+
+impl Resolve for Atlas {
+    fn resolve<'a>(&'a self, name: &'a Name) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        let found = match name.as_str() {
+            API => vec![API_LEADS],
+            "rebound.example.com" => vec!["203.0.113.11", "169.254.169.254"],
+            "inside.example.com" => vec!["10.1.2.3"],
+            _ => vec![],
+        };
+        let found = found.into_iter().map(|text| text.parse().unwrap()).collect();
+        Box::pin(async move { Ok(found) })
+    }
+}
+
+impl Connect for Atlas {
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<TcpStream>> {
+        self.dialled.lock().unwrap().push(address);
+        let server = self.servers.lock().unwrap().get(&address.port()).copied();
+        Box::pin(async move {
+            TcpStream::connect(server.ok_or(io::ErrorKind::ConnectionRefused)?).await
+        })
+    }
+}
+
+/// See the module.
+pub(crate) struct World {
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) policy: Arc<PolicyState>,
+    pub(crate) metrics: Arc<ProxyMetrics>,
+    pub(crate) ca: Arc<PodCa>,
+    atlas: Arc<Atlas>,
+    authority: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
+    connections: Arc<AtomicUsize>,
+    dirs: [tempfile::TempDir; 3],
+    _shipping: Shipping,
+}
+
+/// One rule as YAML would have it.
+pub(crate) fn rule(effect: &str, action: &str, resource: &str) -> serde_json::Value {
+    serde_json::json!({
+        "name": format!("{}-{}", effect.to_lowercase(), resource.len()),
+        "action": action, "resource": resource, "effect": effect,
+    })
+}
+
+pub(crate) fn allow(resource: &str) -> serde_json::Value {
+    rule("Allow", "network.request", resource)
+}
+
+impl World {
+    /// A world under rules. An empty list is a policy that allows nothing.
+    pub(crate) async fn under(rules: &[serde_json::Value]) -> Self {
+        Self::with_spool(rules, 64 << 20).await
+    }
+
+    pub(crate) async fn with_spool(rules: &[serde_json::Value], max_bytes: u64) -> Self {
+        let world = Self::before_any_policy(max_bytes).await;
+        world.rules(Mode::Enforce, rules);
+        world
+    }
+
+    /// A world to which no policy has come yet.
+    pub(crate) async fn before_any_policy(max_bytes: u64) -> Self {
+        let dirs = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let policy = Arc::new(PolicyState::default());
+        let metrics = Arc::new(ProxyMetrics::new().unwrap());
+        let genesis = Genesis {
+            pod_uid: "pod-1".into(),
+            pod_name: "agent".into(),
+            namespace: "agents".into(),
+            service_account: "default".into(),
+            node: "node".into(),
+            image: "image".into(),
+            public_key: String::new(),
+            policy: String::new(),
+        };
+        let config = SpoolConfig {
+            spool_dir: dirs[0].path().to_owned(),
+            keys_dir: dirs[1].path().to_owned(),
+            max_bytes,
+            genesis,
+        };
+        let (audit, shipping, _) = AuditLog::open(config, policy.clone(), metrics.clone()).unwrap();
+        let ca = Arc::new(PodCa::load_or_create(dirs[1].path(), dirs[2].path(), "").unwrap());
+        let atlas = Arc::new(Atlas::default());
+        let pipeline = Pipeline::new(Parts {
+            policy: policy.clone(),
+            metrics: metrics.clone(),
+            audit,
+            resolver: atlas.clone(),
+            names: atlas.clone(),
+            connector: atlas.clone(),
+            ca: ca.clone(),
+            drain: CancellationToken::new(),
+        });
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority =
+            rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap())
+                .unwrap();
+        let world = Self {
+            pipeline,
+            policy,
+            metrics,
+            ca,
+            atlas,
+            authority,
+            connections: Arc::default(),
+            dirs,
+            _shipping: shipping,
+        };
+        world.echo(80, None).await;
+        world.echo(8080, None).await;
+        world.echo(443, Some(API)).await;
+        world
+    }
+
+    /// Replaces the policy.
+    pub(crate) fn rules(&self, mode: Mode, rules: &[serde_json::Value]) {
+        let origin =
+            PolicyRef { tier: Tier::Namespaced, namespace: "agents".into(), name: "test".into() };
+        let rules = rules.iter().map(|rule| serde_json::from_value(rule.clone()).unwrap());
+        let source =
+            PolicySource { origin, generation: 1, mode, rules: rules.collect(), invalid: None };
+        self.policy.replace(&Snapshot {
+            generation: 1,
+            pod_uid: "pod-1".into(),
+            policies: vec![source],
+            audit: AuditSettings::default(),
+            upstream_roots: self.authority.pem(),
+            control_roots: String::new(),
+        });
+    }
+
+    /// A server for a port: answers with what it was asked.
+    async fn echo(&self, port: u16, tls: Option<&str>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.atlas.servers.lock().unwrap().insert(port, listener.local_addr().unwrap());
+        let acceptor = tls.map(|name| TlsAcceptor::from(Arc::new(self.server_config(name))));
+        let connections = self.connections.clone();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                connections.fetch_add(1, Ordering::SeqCst);
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    match acceptor {
+                        None => serve_echo(stream).await,
+                        Some(acceptor) => {
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                serve_echo(stream).await;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+    }
+
+    /// Puts a server of the test's own behind a port.
+    pub(crate) async fn server(&self, port: u16) -> TcpListener {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.atlas.servers.lock().unwrap().insert(port, listener.local_addr().unwrap());
+        listener
+    }
+
+    /// A certificate of the test's authority.
+    pub(crate) fn server_config(&self, name: &str) -> rustls::ServerConfig {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.authority).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            )
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config
+    }
+
+    /// How often anything was dialled, and how many connections servers saw.
+    pub(crate) fn reached(&self) -> (usize, usize) {
+        (self.atlas.dialled.lock().unwrap().len(), self.connections.load(Ordering::SeqCst))
+    }
+
+    /// Connects as the agent would, to an original destination.
+    pub(crate) async fn connect(&self, original: &str) -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let original = original.parse().unwrap();
+        tokio::spawn(self.pipeline.clone().serve(stream, original));
+        client
+    }
+
+    /// Connects with TLS, trusting the pod's authority alone.
+    pub(crate) async fn connect_tls(
+        &self,
+        original: &str,
+        name: &str,
+        alpn: &[&str],
+    ) -> tokio_rustls::client::TlsStream<TcpStream> {
+        let config = self.client_config(alpn);
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let stream = self.connect(original).await;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+    }
+
+    /// Trusts the pod's authority alone.
+    pub(crate) fn client_config(&self, alpn: &[&str]) -> rustls::ClientConfig {
+        let mut roots = rustls::RootCertStore::empty();
+        let pem = self.ca.certificate_pem().as_bytes();
+        roots.add(CertificateDer::from_pem_slice(pem).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|one| one.as_bytes().to_vec()).collect();
+        config
+    }
+
+    /// Sends raw HTTP to port 80 and reads what comes until the proxy closes or falls silent.
+    pub(crate) async fn raw(&self, original: &str, request: &str) -> String {
+        talk(self.connect(original).await, request.as_bytes()).await
+    }
+
+    /// Everything in the spool, as text. Waits for records that are on their way.
+    pub(crate) async fn records(&self) -> String {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let mut all = String::new();
+        for file in std::fs::read_dir(self.dirs[0].path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_file() {
+                all.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap()));
+            }
+        }
+        all.replace('\\', "")
+    }
+}
+
+async fn serve_echo<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: T) {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        let (parts, body) = request.into_parts();
+        let mut text = format!("{} {} {:?}\n", parts.method, parts.uri, parts.version);
+        for (name, value) in &parts.headers {
+            text.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
+        }
+        let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        text.push_str(&format!(
+            "\n{} bytes: {}",
+            body.len(),
+            String::from_utf8_lossy(&body[..body.len().min(64)])
+        ));
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(text))))
+    });
+    let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// Writes, then reads until the peer closes or is silent for a while.
+pub(crate) async fn talk<T: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: T,
+    request: &[u8],
+) -> String {
+    // The proxy may have closed already; its answer is what counts.
+    let _ = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(Ok(read)) =
+        tokio::time::timeout(Duration::from_millis(700), stream.read(&mut buffer)).await
+    {
+        if read == 0 {
+            break;
+        }
+        answer.extend_from_slice(&buffer[..read]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}

@@ -3,10 +3,9 @@
 use crate::capture;
 use crate::config::RunArgs;
 use crate::connection::{Parts, Pipeline};
-use crate::dial::Tcp;
-use crate::tls::PodCa;
 use crate::control::snapshots::{Snapshots, grow_older};
 use crate::control::{Client, ControlConfig, Roots};
+use crate::dial::Tcp;
 use crate::dns::answer::{Zone, search_domains};
 use crate::dns::{self, Server, Synthetic};
 use crate::metrics::ProxyMetrics;
@@ -15,6 +14,7 @@ use crate::rejected;
 use crate::resolve::Resolver;
 use crate::spool::{AuditLog, SpoolConfig, now, ship};
 use crate::state::PolicyState;
+use crate::tls::PodCa;
 use anyhow::{Context as _, anyhow};
 use exeat_audit::record::{Genesis, Record};
 use std::future::Future;
@@ -25,12 +25,13 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// How long connections, and then the last audit, may take when the pod ends.
 const DRAIN: Duration = Duration::from_secs(5);
+const LAST_OUTCOMES: Duration = Duration::from_millis(200);
 const LAST_AUDIT: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
@@ -38,7 +39,11 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 struct Tasks(JoinSet<(&'static str, anyhow::Result<()>)>);
 
 impl Tasks {
-    fn run(&mut self, name: &'static str, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+    fn run(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
         self.0.spawn(async move { (name, task.await) });
     }
 }
@@ -48,6 +53,7 @@ impl Tasks {
 /// # Errors
 /// When the proxy cannot start, or one of its tasks ends.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+    raise_file_limit();
     let metrics = Arc::new(ProxyMetrics::new()?);
     let policies = Arc::new(PolicyState::default());
     let resolver = Resolver::new(&args.dns_servers)?;
@@ -134,33 +140,19 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     drain.cancel();
     stop.send_replace(true);
     while captures.join_next().await.is_some() {}
-    audit.record(Record::close(now())).await;
-    finish(tasks, shipper, audit, &metrics).await;
-    Ok(())
-}
-
-/// After the Close record nothing is written; the shipper gets a moment to send it.
-async fn finish(
-    tasks: Tasks,
-    shipper: tokio::task::JoinHandle<()>,
-    audit: AuditLog,
-    metrics: &ProxyMetrics,
-) {
-    let mut tasks = tasks;
     tasks.0.shutdown().await;
-    drop(audit);
-    let shipped = timeout(LAST_AUDIT, async {
-        while metrics.spooled_entries.get() > 0 {
-            sleep(Duration::from_millis(50)).await;
-        }
-    });
-    if shipped.await.is_err() {
+    // Outcomes are written by tasks of their own; they get a moment before the chain is closed.
+    sleep(LAST_OUTCOMES).await;
+    if !audit.close(LAST_AUDIT).await {
         tracing::warn!(entries = metrics.spooled_entries.get(), "Ended with audit unshipped");
     }
     shipper.abort();
+    Ok(())
 }
 
-fn died(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>) -> anyhow::Error {
+fn died(
+    ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>,
+) -> anyhow::Error {
     match ended {
         Ok((name, Ok(()))) => anyhow!("the task {name} ended"),
         Ok((name, Err(error))) => error.context(format!("the task {name} failed")),
@@ -171,6 +163,16 @@ fn died(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError
 async fn run_forever(task: impl Future<Output = ()>) -> anyhow::Result<()> {
     task.await;
     Ok(())
+}
+
+/// As many open files as the container may have: a connection takes two.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "File limit not raised");
+    }
 }
 
 fn spool_config(args: &RunArgs) -> SpoolConfig {
@@ -211,16 +213,10 @@ async fn listen(
             }
             Err(error) => return Err(error).with_context(|| format!("cannot listen on {capture}")),
         };
-        let metrics = Arc::clone(&server.metrics);
-        captures.spawn(capture::serve(
-            Arc::clone(pipeline),
-            metrics,
-            listener,
-            stopping.clone(),
-            DRAIN,
-        ));
+        captures.spawn(capture::serve(Arc::clone(pipeline), listener, stopping.clone(), DRAIN));
         let address = SocketAddr::new(ip, args.dns_port);
-        let (udp, tcp) = dns::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let (udp, tcp) =
+            dns::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         let (of_udp, of_tcp) = (Arc::clone(server), Arc::clone(server));
         tasks.run("dns-udp", async move { Ok(of_udp.udp(udp).await?) });
         tasks.run("dns-tcp", async move { Ok(of_tcp.tcp(tcp).await?) });
@@ -277,7 +273,9 @@ mod tests {
 
     #[test]
     fn loopback_and_link_local_are_not_ipv6_to_reach_anything_by() {
-        assert!(!has_ipv6("00000000000000000000000000000001 01 80 10 80       lo\nfe800000000000000000000000000001 02 40 20 80     eth0\n"));
+        assert!(!has_ipv6(
+            "00000000000000000000000000000001 01 80 10 80       lo\nfe800000000000000000000000000001 02 40 20 80     eth0\n"
+        ));
         assert!(has_ipv6("fd000000000000000000000000000002 02 40 00 80     eth0\n"));
     }
 }

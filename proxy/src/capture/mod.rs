@@ -1,7 +1,6 @@
 //! Captured connections: accepted on loopback, with the destination that the agent meant.
 
 use crate::connection::Pipeline;
-use crate::metrics::ProxyMetrics;
 use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +20,6 @@ const CONNECTIONS: usize = 4096;
 /// When the listener fails for good.
 pub async fn serve(
     pipeline: Arc<Pipeline>,
-    metrics: Arc<ProxyMetrics>,
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
     grace: Duration,
@@ -30,7 +28,10 @@ pub async fn serve(
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut open = JoinSet::new();
     loop {
-        let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
+        let place = tokio::select! {
+            place = Arc::clone(&room).acquire_owned() => place.map_err(io::Error::other)?,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
@@ -48,11 +49,9 @@ pub async fn serve(
             tracing::warn!(%peer, "Direct connection to the capture port refused");
             continue;
         };
-        let (pipeline, metrics) = (Arc::clone(&pipeline), Arc::clone(&metrics));
+        let pipeline = Arc::clone(&pipeline);
         open.spawn(async move {
-            metrics.connections_open.inc();
             pipeline.serve(stream, original).await;
-            metrics.connections_open.dec();
             drop(place);
         });
     }

@@ -71,7 +71,15 @@ impl Server {
     pub async fn tcp(self: Arc<Self>, listener: TcpListener) -> io::Result<()> {
         let connections = Arc::new(Semaphore::new(TCP_CONNECTIONS));
         loop {
-            let (stream, _) = listener.accept().await?;
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                // Out of files, perhaps; the agent must not be able to end the proxy by that.
+                Err(error) => {
+                    tracing::warn!(%error, "Accept failed");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
             let Ok(place) = Arc::clone(&connections).try_acquire_owned() else { continue };
             let server = Arc::clone(&self);
             tokio::spawn(async move {

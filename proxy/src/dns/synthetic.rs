@@ -20,7 +20,7 @@ const QUARANTINE: Duration = Duration::from_secs(1800);
 #[derive(Debug, Default)]
 pub struct Synthetic(Mutex<Table>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
     by_name: HashMap<Name, u32>,
     by_address: HashMap<u32, Slot>,
@@ -83,6 +83,15 @@ impl Synthetic {
         }
         table.by_name.insert(name.clone(), offset);
         Some(Ipv4Addr::from(FIRST + offset))
+    }
+}
+
+impl Default for Table {
+    /// Begins at a random address: after a restart, what the agent still holds from before should
+    /// stand for nothing rather than for another name.
+    fn default() -> Self {
+        let next = rand::random_range(0..=LAST - FIRST);
+        Self { by_name: HashMap::new(), by_address: HashMap::new(), next }
     }
 }
 

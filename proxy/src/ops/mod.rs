@@ -77,7 +77,15 @@ async fn render(State(ops): State<Ops>) -> impl IntoResponse {
 pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let (stream, _) = listener.accept().await?;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // Out of files, perhaps; that passes.
+            Err(error) => {
+                tracing::warn!(%error, "Accept failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
         let Ok(place) = Arc::clone(&room).try_acquire_owned() else { continue };
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {

@@ -157,6 +157,22 @@ impl AuditLog {
         }
     }
 
+    /// Writes the Close record, after which the writer takes no more, and waits up to `patience`
+    /// for the controller to have it. False: it has not.
+    pub async fn close(&self, patience: Duration) -> bool {
+        match self.durable(Record::close(now()), false, Durability::Spooled).await {
+            Ok(seq) => {
+                let mut acknowledged = self.acknowledged.clone();
+                matches!(timeout(patience, acknowledged.wait_for(|n| *n > seq)).await, Ok(Ok(_)))
+            }
+            Err(error) => {
+                self.metrics.audit_failures.inc();
+                tracing::warn!(%error, "Chain not closed");
+                false
+            }
+        }
+    }
+
     async fn durable(
         &self,
         record: Record,

@@ -153,3 +153,28 @@ async fn many_writers_share_one_chain_over_several_segments() {
     let recovered = segment::recover(&shipping.spool_dir, &chain).unwrap();
     assert_eq!(recovered.writer.last().map(|(seq, _)| seq), Some(400));
 }
+
+#[tokio::test]
+async fn nothing_follows_a_close() {
+    let dir = TempDir::new().unwrap();
+    let (log, shipping, ended) = open(config(&dir)).unwrap();
+    let late = log.clone();
+    assert!(!log.close(Duration::from_millis(20)).await, "no controller has it yet");
+    ended.await.unwrap();
+    assert!(matches!(late.record_intent(intent(1)).await, Err(AuditError::Ended)));
+    let all = entries(&shipping);
+    let last: Record = serde_json::from_str(&all[all.len() - 1].record).unwrap();
+    assert_eq!((all.len(), last.kind), (2, Kind::Close));
+}
+
+#[tokio::test]
+async fn a_close_waits_for_the_controller() {
+    let dir = TempDir::new().unwrap();
+    let (log, shipping, _) = open(config(&dir)).unwrap();
+    let closing = tokio::spawn(async move { log.close(Duration::from_secs(5)).await });
+    let mut durable = shipping.durable.clone();
+    durable.wait_for(|n| *n == 2).await.unwrap();
+    assert!(!closing.is_finished());
+    shipping.acknowledged.send_replace(2);
+    assert!(closing.await.unwrap());
+}

@@ -4,7 +4,7 @@ use super::segment::{self, Recovered, SEGMENT_BYTES, Tail};
 use super::{Append, AuditError, SpoolConfig, now};
 use exeat_audit::chain::{ChainId, ChainWriter};
 use exeat_audit::head::SigningKey;
-use exeat_audit::record::{Genesis, Record};
+use exeat_audit::record::{Genesis, Kind, Record};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -66,7 +66,8 @@ impl Opened {
         self.writer.last().map_or(0, |(seq, _)| seq + 1)
     }
 
-    /// Writes until every sender is gone.
+    /// Writes until every sender is gone, or the chain is closed: nothing follows a Close but a
+    /// Restart.
     pub(super) fn run(
         mut self,
         mut queue: mpsc::Receiver<Append>,
@@ -74,13 +75,19 @@ impl Opened {
         max_bytes: u64,
     ) {
         while let Some(first) = queue.blocking_recv() {
+            let mut closing = first.record.kind == Kind::Close;
             let mut group = vec![first];
-            while group.len() < GROUP
+            while !closing
+                && group.len() < GROUP
                 && let Ok(next) = queue.try_recv()
             {
+                closing = next.record.kind == Kind::Close;
                 group.push(next);
             }
             self.write(group, durable, max_bytes);
+            if closing {
+                return;
+            }
         }
     }
 

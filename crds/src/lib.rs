@@ -23,7 +23,7 @@ pub use cluster_agent_policy::{ClusterAgentPolicy, ClusterAgentPolicySpec, Tier}
 pub use definition::{Definition, definitions};
 pub use mode::Mode;
 pub use rule::{Action, Effect, Rule};
-pub use status::PolicyStatus;
+pub use status::{LastDenied, PolicyStatus};
 
 /// The API group.
 pub const GROUP: &str = "exeat.dev";

@@ -26,4 +26,23 @@ pub struct PolicyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub snapshot_digest: Option<String>,
+    /// The latest denial by a rule of this policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_denied: Option<LastDenied>,
+}
+
+/// A denial, without anything that only readers of the audit may see.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastDenied {
+    /// RFC 3339.
+    #[schemars(length(max = 64))]
+    pub time: String,
+    #[schemars(length(max = 64))]
+    pub action: String,
+    /// The host alone.
+    #[schemars(length(max = 512))]
+    pub resource: String,
+    #[schemars(length(max = 64))]
+    pub code: String,
 }

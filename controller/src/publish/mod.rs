@@ -1,1 +1,188 @@
-//! Streams of policy snapshots to the proxies.
+//! Streams of policy snapshots to the proxies: `GET /v1/snapshots`.
+//!
+//! A caller is the pod that its token is bound to, and gets that pod's snapshot, at once and after
+//! every change of it, as lines of JSON; an empty line keeps the connection alive. Only agents that
+//! exist are answered. A stream ends after a while, so that tokens are checked again.
+
+use crate::certs::Trust;
+use crate::identity::{Identities, PodIdentity};
+use crate::index::Index;
+use crate::metrics::Metrics;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use exeat_policy::snapshot::{AuditSettings, Snapshot};
+use futures::Stream;
+use http::{HeaderMap, StatusCode, header};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const LIFETIME: Duration = Duration::from_secs(1800);
+/// A proxy can be faster than the watch that tells us of its pod.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Changes that come together are published together.
+const SETTLE: Duration = Duration::from_millis(50);
+const STREAMS: usize = 20_000;
+
+/// What the handler needs.
+#[derive(Clone)]
+pub struct PublishState {
+    index: Arc<Index>,
+    identities: Arc<Identities>,
+    metrics: Arc<Metrics>,
+    trust: Arc<Trust>,
+    upstream_roots: Arc<String>,
+    streams: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl PublishState {
+    /// `upstream_roots` is PEM that goes into every snapshot; `stop` ends the streams.
+    pub fn new(
+        index: Arc<Index>,
+        identities: Arc<Identities>,
+        metrics: Arc<Metrics>,
+        trust: Arc<Trust>,
+        upstream_roots: Arc<String>,
+        stop: CancellationToken,
+    ) -> Self {
+        let streams = Arc::new(Semaphore::new(STREAMS));
+        Self { index, identities, metrics, trust, upstream_roots, streams, stop }
+    }
+}
+
+/// `/v1/snapshots`.
+pub fn router(state: PublishState) -> Router {
+    Router::new().route("/v1/snapshots", get(snapshots)).with_state(state)
+}
+
+async fn snapshots(State(state): State<PublishState>, headers: HeaderMap) -> Response {
+    let pod = match state.identities.pod(&headers).await {
+        Ok(pod) => pod,
+        Err(error) => return (error.status(), format!("{error}\n")).into_response(),
+    };
+    let Ok(permit) = Arc::clone(&state.streams).try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many streams\n").into_response();
+    };
+    let known = tokio::time::timeout(PATIENCE, appears(&state, &pod)).await;
+    if known.is_err() {
+        return if state.index.synced() {
+            let text = "the token's pod does not exist or is not an agent\n";
+            (StatusCode::FORBIDDEN, text).into_response()
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "policies are not known yet\n").into_response()
+        };
+    }
+    let body = Body::from_stream(stream(Publication::new(state, pod, permit)));
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}
+
+/// Returns when the pod is known as an agent and every kind was listed.
+async fn appears(state: &PublishState, pod: &PodIdentity) {
+    let mut changes = state.index.subscribe();
+    while snapshot(state, pod).is_none() {
+        if changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The pod's snapshot now; none when the index is not synced or the pod is no agent that exists.
+fn snapshot(state: &PublishState, identity: &PodIdentity) -> Option<Snapshot> {
+    let index = &state.index;
+    let generation = *index.subscribe().borrow();
+    let pod = index.pod(&identity.namespace, &identity.pod_name)?;
+    if !index.synced() || pod.uid != identity.pod_uid || !index.is_agent(&pod) {
+        return None;
+    }
+    let namespace = index.namespace(&identity.namespace)?;
+    let policies = index.selecting(&identity.namespace, &namespace.labels, &pod.labels);
+    Some(Snapshot {
+        generation,
+        pod_uid: pod.uid.clone(),
+        audit: unite(policies.iter().map(|policy| policy.audit)),
+        policies: policies.iter().map(|policy| policy.source.clone()).collect(),
+        upstream_roots: state.upstream_roots.to_string(),
+        control_roots: state.trust.bundle().to_string(),
+    })
+}
+
+/// The stricter value of each setting; without any, the defaults.
+fn unite(settings: impl Iterator<Item = AuditSettings>) -> AuditSettings {
+    settings
+        .reduce(|a, b| AuditSettings {
+            durability: a.durability.max(b.durability),
+            on_failure: a.on_failure.max(b.on_failure),
+        })
+        .unwrap_or_default()
+}
+
+/// One open stream.
+struct Publication {
+    state: PublishState,
+    pod: PodIdentity,
+    changes: watch::Receiver<u64>,
+    sent: Option<Snapshot>,
+    ends: Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Publication {
+    fn new(state: PublishState, pod: PodIdentity, permit: OwnedSemaphorePermit) -> Self {
+        state.metrics.publish_streams.inc();
+        let changes = state.index.subscribe();
+        Self { changes, state, pod, sent: None, ends: Instant::now() + LIFETIME, _permit: permit }
+    }
+
+    /// The next line; none ends the stream.
+    async fn next(&mut self) -> Option<Bytes> {
+        let quiet_until = Instant::now() + KEEP_ALIVE;
+        loop {
+            self.changes.borrow_and_update();
+            let now = snapshot(&self.state, &self.pod)?;
+            if !self.sent.as_ref().is_some_and(|sent| same(sent, &now)) {
+                let mut line = serde_json::to_vec(&now).ok()?;
+                line.push(b'\n');
+                self.sent = Some(now);
+                return Some(line.into());
+            }
+            tokio::select! {
+                () = self.state.stop.cancelled() => return None,
+                () = tokio::time::sleep_until(self.ends) => return None,
+                () = tokio::time::sleep_until(quiet_until) => return Some(Bytes::from_static(b"\n")),
+                changed = self.changes.changed() => {
+                    changed.ok()?;
+                    tokio::time::sleep(SETTLE).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        self.state.metrics.publish_streams.dec();
+    }
+}
+
+/// Whether a proxy would do the same under both.
+fn same(a: &Snapshot, b: &Snapshot) -> bool {
+    Snapshot { generation: b.generation, ..a.clone() } == *b
+}
+
+fn stream(publication: Publication) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    futures::stream::unfold(publication, |mut publication| async move {
+        let line = publication.next().await?;
+        Some((Ok(line), publication))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,187 @@
-//! What the Lease holder writes: NetworkPolicies, status and events.
+//! What the Lease holder writes: NetworkPolicies, status of policies, and events.
+//!
+//! Every round computes everything from the index and writes what differs, so that a missed event
+//! or a failed write heals in the next. Objects that are not ours are never touched.
+
+mod conditions;
+mod isolation;
+mod lease;
+mod network;
+mod write;
+
+pub use conditions::{Facts, conditions, status};
+pub use isolation::{Widening, widenings};
+pub use lease::{Leadership, campaign, resign};
+pub use network::{OWNER_LABEL, Surroundings, network_policy};
+
+use crate::index::{Index, Key, PodInfo, StoredPolicy};
+use crate::metrics::{Metrics, POLICY_STATES, PROTECTIONS};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use write::Writer;
+
+/// Changes that come together are reconciled together.
+const SETTLE: Duration = Duration::from_millis(200);
+/// Everything is looked at again at least this often.
+const RESYNC: Duration = Duration::from_secs(30);
+/// Before a failed write is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What reconciliation needs.
+pub struct Reconciler {
+    pub client: kube::Client,
+    pub index: Arc<Index>,
+    pub metrics: Arc<Metrics>,
+    pub leadership: Leadership,
+    pub around: Surroundings,
+    /// Name of this replica, for events.
+    pub replica: String,
+}
+
+/// One policy with its NetworkPolicies and what is known about its pods.
+#[derive(Debug)]
+struct Plan {
+    policy: Arc<StoredPolicy>,
+    network: BTreeMap<Key, NetworkPolicy>,
+    pods: Vec<Arc<PodInfo>>,
+}
+
+impl Reconciler {
+    /// Reconciles for ever; writes only while the Lease is held.
+    pub async fn run(self) {
+        let mut changes = self.index.subscribe();
+        let mut writer = Writer::new(self.client.clone(), self.metrics.clone(), &self.replica);
+        loop {
+            changes.borrow_and_update();
+            let mut failed = false;
+            let leads = self.leadership.held();
+            self.metrics.leader.set(i64::from(leads));
+            if self.index.synced() {
+                self.count_pods();
+                let plans = plans(&self.index, &self.around);
+                failed = self.round(&plans, leads, &mut writer).await;
+            }
+            // Leadership comes without a change of the index.
+            let pause = match (failed, leads) {
+                (true, _) | (_, false) => RETRY,
+                _ => RESYNC,
+            };
+            let _ = tokio::time::timeout(pause, changes.changed()).await;
+            tokio::time::sleep(SETTLE).await;
+        }
+    }
+
+    /// One round; true when a write failed.
+    async fn round(&self, plans: &[Plan], leads: bool, writer: &mut Writer) -> bool {
+        let wanted: HashSet<&Key> = plans.iter().flat_map(|plan| plan.network.keys()).collect();
+        let mut failed = false;
+        let mut states: BTreeMap<&str, i64> = BTreeMap::new();
+        for plan in plans {
+            let mut facts = self.facts(plan, &wanted);
+            if leads && self.leadership.held() {
+                for (key, desired) in &plan.network {
+                    if let Err(why) = writer.network_policy(&self.index, key, desired).await {
+                        facts.unprogrammed.push(why);
+                        failed = true;
+                    }
+                }
+                failed |= !writer.status(&plan.policy, &facts).await;
+            }
+            *states.entry(state(&plan.policy, &facts)).or_default() += 1;
+        }
+        for state in POLICY_STATES {
+            let count = states.get(state).copied().unwrap_or_default();
+            self.metrics.policies.with_label_values(&[state]).set(count);
+        }
+        if leads && self.leadership.held() {
+            failed |= !writer.remove_leftovers(&self.index, &wanted).await;
+            writer.warn_unprotected(&self.index).await;
+        }
+        failed
+    }
+
+    fn facts(&self, plan: &Plan, wanted: &HashSet<&Key>) -> Facts {
+        let namespaces: HashSet<&str> = plan.pods.iter().map(|p| p.namespace.as_str()).collect();
+        let mut widened = Vec::new();
+        for namespace in namespaces {
+            // Only what we write ourselves is ours: a label can be forged.
+            let all = self.index.network_policies(namespace).into_iter();
+            let others: Vec<_> = all
+                .filter(|np| {
+                    let name = np.metadata.name.clone().unwrap_or_default();
+                    !wanted.contains(&Key::new(namespace, name))
+                })
+                .collect();
+            widened.extend(widenings(&others, &plan.pods));
+        }
+        widened.sort();
+        Facts { pods: plan.pods.clone(), unprogrammed: Vec::new(), widened }
+    }
+
+    fn count_pods(&self) {
+        let mut counts = [0; PROTECTIONS.len()];
+        for pod in self.index.agent_pods().iter().filter(|pod| !pod.ended) {
+            let protection = match (pod.protected, pod.injected) {
+                (true, _) => 0,
+                (false, true) => 1,
+                (false, false) => 2,
+            };
+            counts[protection] += 1;
+        }
+        for (protection, count) in PROTECTIONS.iter().zip(counts) {
+            self.metrics.agent_pods.with_label_values(&[protection]).set(count);
+        }
+    }
+}
+
+/// As in the label `state` of `exeat_policies`.
+fn state(policy: &StoredPolicy, facts: &Facts) -> &'static str {
+    let now = k8s_openapi::jiff::Timestamp::UNIX_EPOCH;
+    let conditions = conditions(policy, facts, now);
+    let fails = |kind: &str| conditions.iter().any(|c| c.type_ == kind && c.status == "False");
+    match () {
+        () if fails("Accepted") => "invalid",
+        () if fails("Isolated") => "not-isolated",
+        () if fails("Ready") => "pending",
+        () => "ready",
+    }
+}
+
+/// Everything that should be.
+fn plans(index: &Index, around: &Surroundings) -> Vec<Plan> {
+    let namespaces: BTreeMap<_, _> = index.namespaces().into_iter().collect();
+    let agents: Vec<_> = index.agent_pods().into_iter().filter(|pod| !pod.ended).collect();
+    let empty = crate::index::Labels::new();
+    index
+        .policies()
+        .into_iter()
+        .map(|policy| {
+            let pods: Vec<_> = agents
+                .iter()
+                .filter(|pod| {
+                    let labels = namespaces.get(&pod.namespace).map_or(&empty, |n| &n.labels);
+                    policy.selection.selects(&pod.namespace, labels, &pod.labels)
+                })
+                .cloned()
+                .collect();
+            let network = namespaces
+                .iter()
+                .filter(|(name, info)| {
+                    // A Baseline speaks where agents are: in their namespaces, and wherever one runs.
+                    policy.selection.selects_namespace(name, &info.labels)
+                        && (policy.selection.namespace.is_some()
+                            || info.agents_only()
+                            || pods.iter().any(|pod| pod.namespace == **name))
+                })
+                .filter_map(|(name, info)| {
+                    let desired = network_policy(&policy, name, info.agents_only(), around)?;
+                    let key = Key::new(name.as_str(), desired.metadata.name.clone()?);
+                    Some((key, desired))
+                })
+                .collect();
+            Plan { policy, network, pods }
+        })
+        .collect()
+}

@@ -1,0 +1,145 @@
+use super::*;
+use crate::identity::{IdentityError, PROXY_AUDIENCE, Reviewer, User};
+use crate::index::{Key, Kind, NamespaceInfo, Object, PodInfo, Selection, StoredPolicy};
+use exeat_policy::snapshot::{Durability, OnFailure};
+use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
+use futures::future::BoxFuture;
+use http::Request;
+use http_body_util::BodyExt;
+use std::collections::BTreeMap;
+use tokio::time::timeout;
+use tower::ServiceExt;
+
+struct Fake;
+
+impl Reviewer for Fake {
+    fn user<'a>(
+        &'a self,
+        token: &'a str,
+        audiences: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<Option<User>, IdentityError>> {
+        Box::pin(async move {
+            let bound = |name: &str| ("authentication.kubernetes.io/".to_owned() + name, vec![format!("{name}-of-{token}")]);
+            let user = User {
+                username: "system:serviceaccount:agents:default".to_owned(),
+                extra: BTreeMap::from([bound("pod-name"), bound("pod-uid")]),
+                ..User::default()
+            };
+            Ok((audiences == [PROXY_AUDIENCE] && token != "bad").then_some(user))
+        })
+    }
+
+    fn may_read_audit<'a>(
+        &'a self,
+        _: &'a User,
+        _: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<bool, IdentityError>> {
+        Box::pin(async { Ok(false) })
+    }
+}
+
+fn policy(name: &str, audit: AuditSettings) -> Object {
+    Object::Policy(Box::new(StoredPolicy {
+        uid: name.to_owned(),
+        source: PolicySource {
+            origin: PolicyRef { tier: Tier::Namespaced, namespace: "agents".into(), name: name.into() },
+            generation: 1,
+            mode: Mode::Enforce,
+            rules: vec![],
+            invalid: None,
+        },
+        selection: Selection {
+            namespace: Some("agents".into()),
+            namespaces: None,
+            pods: None,
+            pod_selector: Default::default(),
+        },
+        ingress: vec![],
+        audit,
+        conditions: vec![],
+        status: serde_json::Value::Null,
+    }))
+}
+
+fn index() -> Arc<Index> {
+    let index = Index::shared();
+    for kind in Kind::ALL {
+        index.replace(kind, vec![]);
+    }
+    index.apply(Kind::Namespaces, Key::new("", "agents"), Object::Namespace("agents".into(), NamespaceInfo::default()));
+    let pod = PodInfo {
+        namespace: "agents".into(),
+        name: "pod-name-of-a".into(),
+        uid: "pod-uid-of-a".into(),
+        is_agent: true,
+        ..PodInfo::default()
+    };
+    index.apply(Kind::Pods, Key::new("agents", "pod-name-of-a"), Object::Pod(Box::new(pod)));
+    index
+}
+
+fn state(index: &Arc<Index>) -> PublishState {
+    PublishState::new(
+        Arc::clone(index),
+        Arc::new(Identities::judged_by(Arc::new(Fake))),
+        Metrics::new().unwrap(),
+        Trust::fixed("control"),
+        Arc::new("roots".to_owned()),
+        CancellationToken::new(),
+    )
+}
+
+async fn call(state: &PublishState, token: &str) -> Response {
+    let request = Request::get("/v1/snapshots").header("authorization", format!("Bearer {token}"));
+    router(state.clone()).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+}
+
+async fn line(body: &mut Body) -> Option<Snapshot> {
+    loop {
+        let frame = timeout(Duration::from_secs(5), body.frame()).await.ok()??;
+        let data = frame.unwrap().into_data().unwrap();
+        if !data.trim_ascii().is_empty() {
+            return Some(serde_json::from_slice(&data).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_gets_its_policies_and_every_change_of_them() {
+    let index = index();
+    let state = state(&index);
+    let response = call(&state, "a").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let mut body = response.into_body();
+    let first = line(&mut body).await.unwrap();
+    assert_eq!((first.pod_uid.as_str(), first.policies.len()), ("pod-uid-of-a", 0));
+    assert_eq!((first.upstream_roots.as_str(), first.control_roots.as_str()), ("roots", "control"));
+    let lax = AuditSettings { durability: Durability::Spooled, on_failure: OnFailure::Allow };
+    index.apply(Kind::AgentPolicies, Key::new("agents", "a"), policy("a", lax));
+    let second = line(&mut body).await.unwrap();
+    assert_eq!((second.policies.len(), second.audit), (1, lax));
+    let strict = AuditSettings { durability: Durability::Acknowledged, on_failure: OnFailure::Deny };
+    index.apply(Kind::AgentPolicies, Key::new("agents", "b"), policy("b", strict));
+    assert_eq!(line(&mut body).await.unwrap().audit, strict, "the stricter value wins");
+    index.delete(Kind::Pods, &Key::new("agents", "pod-name-of-a"));
+    assert!(line(&mut body).await.is_none(), "the stream ends with its pod");
+}
+
+#[tokio::test]
+async fn a_policy_elsewhere_sends_nothing() {
+    let index = index();
+    let state = state(&index);
+    let mut body = call(&state, "a").await.into_body();
+    line(&mut body).await.unwrap();
+    index.apply(Kind::Namespaces, Key::new("", "other"), Object::Namespace("other".into(), NamespaceInfo::default()));
+    assert!(timeout(Duration::from_millis(300), body.frame()).await.is_err());
+}
+
+#[tokio::test]
+async fn whoever_is_no_agent_gets_nothing() {
+    let state = state(&index());
+    assert_eq!(call(&state, "bad").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(call(&state, "unknown").await.status(), StatusCode::FORBIDDEN);
+    let empty = super::tests::state(&Index::shared());
+    assert_eq!(call(&empty, "a").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+}

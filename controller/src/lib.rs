@@ -7,6 +7,8 @@
 
 pub mod admission;
 pub mod certs;
+pub mod check;
+pub mod cleanup;
 pub mod cli;
 pub mod collect;
 pub mod identity;

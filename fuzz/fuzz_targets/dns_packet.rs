@@ -1,0 +1,36 @@
+//! The agent's DNS packets: whatever arrives, there is an answer that parses, or none.
+#![no_main]
+
+use exeat_policy::Policies;
+use exeat_policy::snapshot::{AuditSettings, Snapshot};
+use exeat_proxy::dns::Synthetic;
+use exeat_proxy::dns::answer::{Zone, parse};
+use hickory_proto::op::Message;
+use libfuzzer_sys::fuzz_target;
+use std::sync::{Arc, LazyLock};
+
+static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
+    Policies::compile(&Snapshot {
+        generation: 1,
+        pod_uid: "fuzz".to_owned(),
+        policies: Vec::new(),
+        audit: AuditSettings::default(),
+        upstream_roots: String::new(),
+        control_roots: String::new(),
+    })
+});
+
+fuzz_target!(|packet: &[u8]| {
+    let zone = Zone { search: vec!["cluster.local".to_owned()], has_ipv6: true };
+    match parse(packet) {
+        Ok(question) => {
+            let answered = zone.answer(&question, Some(&POLICIES), &Arc::new(Synthetic::default()));
+            assert!(answered.message.answers.is_empty(), "no policy, no address");
+            if let Ok(bytes) = answered.message.to_vec() {
+                Message::from_vec(&bytes).expect("our own answers parse");
+            }
+        }
+        Err(Some(answer)) => assert_eq!(answer.get(..2), packet.get(..2), "the id is echoed"),
+        Err(None) => {}
+    }
+});

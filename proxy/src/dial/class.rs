@@ -51,7 +51,7 @@ fn classify_v6(v6: Ipv6Addr) -> AddressClass {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => AddressClass::Forbidden,
         [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254] => AddressClass::Forbidden,
         // Link-local, site-local, multicast.
-        [0xfe80..=0xfeff | 0xff00..=0xffff, ..] => AddressClass::Forbidden,
+        [0xfe80..=0xffff, ..] => AddressClass::Forbidden,
         // NAT64 with a local prefix: where the IPv4 address sits is not known.
         [0x64, 0xff9b, 1, ..] => AddressClass::Forbidden,
         // Discard-only.

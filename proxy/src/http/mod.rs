@@ -89,6 +89,8 @@ impl Session {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
+            // A client may end its side once it has asked, and still read.
+            .half_close(true)
             .header_read_timeout(HEAD_TIME)
             .max_headers(HEADER_LIMIT)
             .max_buf_size(2 * HEAD_LIMIT)

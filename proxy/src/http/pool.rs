@@ -146,23 +146,21 @@ impl Pool {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = places.get_mut(key)?;
         let now = Instant::now();
-        while let Some(mut one) = idle.pop() {
-            if now.duration_since(one.since) >= IDLE {
-                idle.clear();
-                break;
-            }
-            if let Sender::Two(sender) = &one.upstream.sender
-                && !sender.is_closed()
-            {
-                let sender = Sender::Two(sender.clone());
-                let address = one.upstream.address;
-                one.since = now;
-                idle.push(one);
-                return Some(Upstream { sender, address });
-            }
-            return Some(one.upstream);
+        let newest = idle.pop().filter(|one| now.duration_since(one.since) < IDLE);
+        let Some(mut one) = newest else {
+            // The others are older still.
+            places.remove(key);
+            return None;
+        };
+        if let Sender::Two(sender) = &one.upstream.sender
+            && !sender.is_closed()
+        {
+            let sender = Sender::Two(sender.clone());
+            let address = one.upstream.address;
+            one.since = now;
+            idle.push(one);
+            return Some(Upstream { sender, address });
         }
-        places.remove(key);
-        None
+        Some(one.upstream)
     }
 }

@@ -306,3 +306,43 @@ async fn http2_by_prior_knowledge_is_http() {
     }
     assert_eq!(world.reached(), (1, 1));
 }
+
+#[tokio::test]
+async fn a_client_may_end_its_side_and_still_read() {
+    let world = World::under(&[allow("http://api.example.com/**")]).await;
+    let mut stream = world.connect(&at(API_AT)).await;
+    stream.write_all(get("/").as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let answer = talk(stream, b"").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_stream_is_cut_when_the_policy_denies_it() {
+    let world = World::under(&[allow("http://api.example.com/**")]).await;
+    let server = world.server(80).await;
+    tokio::spawn(async move {
+        let (mut stream, _) = server.accept().await.unwrap();
+        let _ =
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n").await;
+        loop {
+            if stream.write_all(b"data: tick\n\n").await.is_err() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    let mut stream = world.connect(&at(API_AT)).await;
+    stream.write_all(get("/events").as_bytes()).await.unwrap();
+    let mut some = [0; 400];
+    stream.read_exact(&mut some).await.unwrap();
+    world.rules(Mode::Enforce, &[]);
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), async {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+        rest
+    });
+    let rest = answer.await.expect("the stream goes on");
+    assert!(!rest.ends_with(b"0\r\n\r\n"), "cut, not ended in order");
+    assert!(world.records().await.contains("PolicyChanged"));
+}

@@ -2,7 +2,7 @@
 #   docker build --target controller -t exeat-controller .
 #   docker build --target proxy      -t exeat-proxy .
 # Each holds its binary, the shared libraries of that binary and the public CA roots; the
-# proxy's also `nft`, for the init step. No shell, no package manager.
+# proxy's also `nft` and the names of protocols that it prints, for the init step. No shell, no package manager.
 #
 # BINARIES=prebuilt takes ./dist/exeat-controller and ./dist/exeat-proxy instead of compiling.
 ARG BUILDER=rust:1.95-bookworm
@@ -24,7 +24,7 @@ FROM ${BINARIES} AS binaries
 # Everything that the images take from Debian, laid out under /controller and /proxy.
 FROM ${BASE} AS system
 RUN apt-get update \
- && apt-get install -y --no-install-recommends nftables ca-certificates libgcc-s1 \
+ && apt-get install -y --no-install-recommends nftables netbase ca-certificates libgcc-s1 \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=binaries /binaries/ /
 RUN set -eu; \
@@ -42,6 +42,7 @@ RUN set -eu; \
       cp /exeat-$image /$image/exeat-$image; \
     done; \
     mkdir -p /proxy/usr/sbin; cp -L /usr/sbin/nft /proxy/usr/sbin/nft; place /proxy /usr/sbin/nft; \
+    cp /etc/protocols /proxy/etc/protocols; \
     mkdir -p /controller/var/lib/exeat /controller/tmp && chown 65532:65532 /controller/var/lib/exeat && chmod 1777 /controller/tmp
 
 FROM scratch AS controller

@@ -39,7 +39,7 @@ with_progress() {
     ticks=$((ticks + 1))
     if ((ticks % 50 == 0)); then
       now=$(date +%s)
-      say "  $title, $((now - begun)) s: $(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c 1-90)"
+      say "  $title, $((now - begun)) s: $(tail -n 1 "$log" 2>/dev/null | tr -d '\r\0' | cut -c 1-90)"
     fi
   done
   if ! wait "$pid"; then

@@ -53,9 +53,16 @@ impl Cluster {
 
 /// The objects of a YAML text of one or more documents.
 pub(crate) fn objects(yaml: &str) -> anyhow::Result<Vec<DynamicObject>> {
-    serde_yaml::Deserializer::from_str(yaml)
-        .map(|document| DynamicObject::deserialize(document).context("reading the case's YAML"))
-        .collect()
+    let documents = serde_yaml::Deserializer::from_str(yaml).map(serde_json::Value::deserialize);
+    let mut objects = Vec::new();
+    for document in documents {
+        let document = document.context("reading the case's YAML")?;
+        // An empty text is one document of nothing.
+        if !document.is_null() {
+            objects.push(serde_json::from_value(document)?);
+        }
+    }
+    Ok(objects)
 }
 
 fn kubeconfig() -> anyhow::Result<PathBuf> {

@@ -30,10 +30,13 @@ prometheus_up() {
   stop_prometheus
   mkdir -p "$PROMETHEUS_DIR/data"
   write_prometheus_rules
-  sed -e "s#@IDENTITY_DIR@#$IDENTITY_DIR#g; s#@NODE_ADDRESS@#$NODE_ADDRESS#g; s#@PROMETHEUS_DIR@#$PROMETHEUS_DIR#g" \
+  sed -e "s#@PROMETHEUS_DIR@#$PROMETHEUS_DIR#g" \
     "$here/addons/prometheus.yaml" >"$PROMETHEUS_DIR/prometheus.yaml"
+  echo '[]' >"$PROMETHEUS_DIR/targets.json"
   promtool check config "$PROMETHEUS_DIR/prometheus.yaml" >"$RUN_DIR/log/promtool.log" 2>&1 ||
     { cat "$RUN_DIR/log/promtool.log" >&2; die "Prometheus does not accept the rules of the cluster"; }
+  setsid "$here/addons/prometheus-targets" "$KUBECONFIG_FILE" "$PROMETHEUS_DIR/targets.json" \
+    >>"$RUN_DIR/log/prometheus-targets.log" 2>&1 </dev/null &
   setsid nsenter --net="/run/netns/$NODE_NETNS" -- prometheus \
     --config.file="$PROMETHEUS_DIR/prometheus.yaml" --storage.tsdb.path="$PROMETHEUS_DIR/data" \
     --web.listen-address="${PROMETHEUS_URL#http://}" >>"$RUN_DIR/log/prometheus.log" 2>&1 </dev/null &

@@ -1,5 +1,7 @@
 //! The verifier in Python, which shares no line with this crate, comes to the same verdicts.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use exeat_audit::batch::Entry;
 use exeat_audit::chain::{ChainId, ChainWriter};
 use exeat_audit::export::{self, EXPORT_VERSION, Line};

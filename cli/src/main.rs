@@ -24,6 +24,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in the whole process")]
 enum Command {
     /// Show, verify and export the audit
     #[command(args_conflicts_with_subcommands = true, after_help = AUDIT_EXAMPLES)]

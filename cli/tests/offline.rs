@@ -1,5 +1,7 @@
 //! The built binary, without a cluster.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use exeat_audit::chain::{ChainId, ChainWriter};
 use exeat_audit::export::{EXPORT_VERSION, Line};
 use exeat_audit::head::SigningKey;
@@ -146,7 +148,8 @@ fn an_export_is_searched() {
 #[test]
 fn an_export_is_verified() {
     let directory = tempfile::tempdir().unwrap();
-    let cases: [(fn(&str) -> String, i32, &str); 4] = [
+    type Case = (fn(&str) -> String, i32, &'static str);
+    let cases: [Case; 4] = [
         (str::to_owned, 0, "integrity     ok"),
         (|text| text.replace("DefaultDeny", "Rule"), 1, "edited: entry 3"),
         (|text| text.lines().take(6).map(|it| format!("{it}\n")).collect(), 1, "cut-tail"),

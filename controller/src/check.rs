@@ -42,7 +42,9 @@ async fn once(client: &Client, namespace: &str, webhooks: &str) -> anyhow::Resul
     let map = maps.get("exeat-control-ca").await.context("ConfigMap exeat-control-ca")?;
     let bundle = map.data.unwrap_or_default().remove("ca.crt").unwrap_or_default();
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(bundle.as_bytes()).filter_map(Result::ok));
+    roots.add_parsable_certificates(
+        CertificateDer::pem_slice_iter(bundle.as_bytes()).filter_map(Result::ok),
+    );
     ensure!(!roots.is_empty(), "ConfigMap exeat-control-ca holds no certificate");
     known_to_the_api_server(client, webhooks, &bundle).await?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -51,7 +53,9 @@ async fn once(client: &Client, namespace: &str, webhooks: &str) -> anyhow::Resul
         .with_root_certificates(roots)
         .with_no_client_auth();
     let connector = TlsConnector::from(Arc::new(config));
-    for (service, port) in [("exeat-admission", 443), ("exeat-publish", 8443), ("exeat-collect", 8443)] {
+    for (service, port) in
+        [("exeat-admission", 443), ("exeat-publish", 8443), ("exeat-collect", 8443)]
+    {
         let host = format!("{service}.{namespace}.svc");
         answers(&connector, &host, port).await.with_context(|| format!("{host}:{port}"))?;
         tracing::info!(host, port, "Answers with a certificate of ours");
@@ -62,8 +66,10 @@ async fn once(client: &Client, namespace: &str, webhooks: &str) -> anyhow::Resul
 async fn known_to_the_api_server(client: &Client, name: &str, bundle: &str) -> anyhow::Result<()> {
     let mutating = Api::<MutatingWebhookConfiguration>::all(client.clone()).get(name).await;
     let validating = Api::<ValidatingWebhookConfiguration>::all(client.clone()).get(name).await;
-    let of_mutating = mutating.context("MutatingWebhookConfiguration")?.webhooks.unwrap_or_default();
-    let of_validating = validating.context("ValidatingWebhookConfiguration")?.webhooks.unwrap_or_default();
+    let of_mutating =
+        mutating.context("MutatingWebhookConfiguration")?.webhooks.unwrap_or_default();
+    let of_validating =
+        validating.context("ValidatingWebhookConfiguration")?.webhooks.unwrap_or_default();
     let all = of_mutating
         .into_iter()
         .map(|w| (w.name, w.client_config))

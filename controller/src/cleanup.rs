@@ -41,13 +41,18 @@ pub async fn run(client: Client, webhooks: &str) -> anyhow::Result<()> {
 
 async fn delete<K>(client: &Client, name: &str) -> anyhow::Result<()>
 where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope> + Clone + DeserializeOwned + Debug,
+    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug,
 {
     let kind = K::kind(&());
     match Api::<K>::all(client.clone()).delete(name, &DeleteParams::default()).await {
         Ok(_) => tracing::info!(kind = %kind, name, "Deleted"),
         Err(kube::Error::Api(status)) if status.code == 404 => {}
-        Err(error) => return Err(error).with_context(|| format!("{kind} {name} could not be deleted")),
+        Err(error) => {
+            return Err(error).with_context(|| format!("{kind} {name} could not be deleted"));
+        }
     }
     Ok(())
 }

@@ -133,7 +133,8 @@ impl Flags {
     /// `resources` of the proxy's container; what is empty is left out.
     pub fn proxy_resources(&self) -> serde_json::Value {
         let list = |cpu: &str, memory: &str| {
-            let given = [("cpu", cpu), ("memory", memory)].into_iter().filter(|(_, v)| !v.is_empty());
+            let given =
+                [("cpu", cpu), ("memory", memory)].into_iter().filter(|(_, v)| !v.is_empty());
             given.map(|(k, v)| (k.to_owned(), v.into())).collect::<serde_json::Map<_, _>>()
         };
         serde_json::json!({
@@ -183,8 +184,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "search x\nnameserver 10.96.0.10\nnameserver fd00::a\n")
             .unwrap();
-        let expected: Vec<IpAddr> =
-            vec!["10.96.0.10".parse().unwrap(), "fd00::a".parse().unwrap()];
+        let expected: Vec<IpAddr> = vec!["10.96.0.10".parse().unwrap(), "fd00::a".parse().unwrap()];
         assert_eq!(nameservers(file.path()), expected);
     }
 }

@@ -38,7 +38,9 @@ async fn main() -> anyhow::Result<()> {
     match task {
         None => serve(flags).await,
         Some(Task::Cleanup) => cleanup::run(client().await?, &flags.webhook_name).await,
-        Some(Task::Check) => check::run(client().await?, &flags.namespace, &flags.webhook_name).await,
+        Some(Task::Check) => {
+            check::run(client().await?, &flags.namespace, &flags.webhook_name).await
+        }
     }
 }
 

@@ -72,8 +72,7 @@ pub async fn run(flags: Flags, stop: CancellationToken) -> anyhow::Result<()> {
 async fn wind_down(shared: &Shared, mut tasks: JoinSet<&'static str>) {
     info!("Stopping");
     let (namespace, replica) = (&shared.flags.namespace, &shared.flags.pod_name);
-    let resigned =
-        reconcile::resign(shared.client.clone(), namespace, replica, &shared.leadership);
+    let resigned = reconcile::resign(shared.client.clone(), namespace, replica, &shared.leadership);
     let _ = tokio::time::timeout(Duration::from_secs(3), resigned).await;
     // Servers end by themselves; everything else is cut.
     let servers = async {
@@ -199,11 +198,9 @@ fn resources(flags: &Flags) -> serde_json::Value {
     let list = |cpu: &str, memory: &str| {
         let named = [("cpu", cpu), ("memory", memory)].into_iter();
         let set = named.filter(|(_, value)| !value.is_empty());
-        set.map(|(name, value)| (name.to_owned(), json!(value)))
-            .collect::<serde_json::Map<_, _>>()
+        set.map(|(name, value)| (name.to_owned(), json!(value))).collect::<serde_json::Map<_, _>>()
     };
-    let requests =
-        list(&flags.proxy_resources_cpu_request, &flags.proxy_resources_memory_request);
+    let requests = list(&flags.proxy_resources_cpu_request, &flags.proxy_resources_memory_request);
     let limits = list(&flags.proxy_resources_cpu_limit, &flags.proxy_resources_memory_limit);
     json!({"requests": requests, "limits": limits})
 }

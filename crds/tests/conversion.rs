@@ -1,5 +1,7 @@
 //! Objects as users write them become what the compiler takes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use exeat_crds::{AgentPolicy, ClusterAgentPolicy};
 use exeat_policy::source::{Mode, Tier};
 

@@ -1,5 +1,7 @@
 //! The definitions that are checked in are those of the types, and every part of them is bounded.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use serde_json::Value;
 use std::path::Path;
 

@@ -63,7 +63,7 @@ impl BodyPatterns {
             })?;
         }
         let build = |patterns: &[String]| {
-            dense::Builder::new()
+            let built = dense::Builder::new()
                 .configure(
                     dense::Config::new()
                         .start_kind(StartKind::Unanchored)
@@ -72,7 +72,8 @@ impl BodyPatterns {
                 )
                 .syntax(syntax_config())
                 .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(4 << 20)))
-                .build_many(patterns)
+                .build_many(patterns);
+            built.ok()
         };
         let too_complex = |index| BodyPatternError {
             index,
@@ -81,8 +82,8 @@ impl BodyPatterns {
             fix: "use ASCII classes such as (?-u:\\w) and (?-u:\\b), and smaller repetitions"
                 .to_owned(),
         };
-        let dfa = build(patterns).map_err(|_| {
-            too_complex((0..patterns.len()).find(|i| build(&patterns[*i..=*i]).is_err()))
+        let dfa = build(patterns).ok_or_else(|| {
+            too_complex((0..patterns.len()).find(|i| build(&patterns[*i..=*i]).is_none()))
         })?;
         let start = dfa.start_state(&start::Config::new()).map_err(|_| too_complex(None))?;
         Ok(Self { patterns: patterns.to_vec(), dfa, start })

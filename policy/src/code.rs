@@ -52,6 +52,8 @@ codes! {
     Opaque,
     /// The name may not be resolved.
     NameDenied,
+    /// A resolver tried a name with a suffix of the pod's search list; there is no such name.
+    SearchDomain,
     /// The record type may not be asked for.
     RecordType,
     /// The decision could not be recorded.

@@ -3,7 +3,7 @@
 
 use crate::action::{Action, Effect};
 use crate::body::BodyPatterns;
-use crate::pattern::ResourcePattern;
+use crate::pattern::{ResourcePattern, Scheme};
 use crate::source::{PolicyRef, PolicySource, RuleSource, Tier};
 use std::collections::HashSet;
 use std::fmt;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 /// Most rules of one policy.
 pub const MAX_RULES: usize = 10_000;
 const MAX_REASON: usize = 512;
+const MAX_NAME: usize = 63;
 const MAX_METHODS: usize = 32;
 /// Actions of the design that this version does not decide.
 const LATER: [&str; 3] = ["shell.exec", "postgres.query", "ssh.exec"];
@@ -63,8 +64,32 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Servers differ on whether `post` is `POST`: an Allow says no, a Deny yes.
     pub fn matches_method(&self, method: &str) -> bool {
-        self.methods.is_empty() || self.methods.iter().any(|m| m == method)
+        let same = |listed: &String| match self.effect {
+            Effect::Allow => listed == method,
+            Effect::Deny => listed.eq_ignore_ascii_case(method),
+        };
+        self.methods.is_empty() || self.methods.iter().any(same)
+    }
+
+    pub fn matches_path(&self, path: &str) -> bool {
+        let Some(glob) = &self.pattern.path else { return true };
+        match self.effect {
+            Effect::Allow => glob.matches(path),
+            Effect::Deny => glob.matches_any_reading(path),
+        }
+    }
+
+    /// An upgrade begins as a request: a Deny of `http` or `https` is one of `ws` or `wss` too.
+    pub fn matches_endpoint(&self, scheme: Scheme, port: u16) -> bool {
+        let plain = match scheme {
+            Scheme::Ws => Scheme::Http,
+            Scheme::Wss => Scheme::Https,
+            other => other,
+        };
+        self.pattern.matches_endpoint(scheme, port)
+            || self.effect == Effect::Deny && self.pattern.matches_endpoint(plain, port)
     }
 }
 
@@ -100,12 +125,8 @@ pub fn compile_policy(source: &PolicySource) -> Result<CompiledPolicy, Vec<Compi
     let mut rules = Vec::with_capacity(source.rules.len());
     for (at, rule) in source.rules.iter().enumerate() {
         let path = format!("spec.rules[{at}]");
-        if rule.name.is_empty() {
-            errors.push(error(
-                &format!("{path}.name"),
-                "the rule has no name".into(),
-                "give it one; denials and records show it",
-            ));
+        if let Err((problem, fix)) = check_name(&rule.name) {
+            errors.push(error(&format!("{path}.name"), problem, fix));
         }
         if !names.insert(rule.name.as_str()) {
             errors.push(error(
@@ -120,6 +141,21 @@ pub fn compile_policy(source: &PolicySource) -> Result<CompiledPolicy, Vec<Compi
         }
     }
     if errors.is_empty() { Ok(CompiledPolicy { rules }) } else { Err(errors) }
+}
+
+/// Names stand in records, answers and terminals.
+fn check_name(name: &str) -> Result<(), (String, &'static str)> {
+    if name.is_empty() {
+        return Err(("the rule has no name".into(), "give it one; denials and records show it"));
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if name.len() > MAX_NAME || !name.bytes().all(plain) {
+        let problem = format!(
+            "the name is longer than {MAX_NAME} characters, or has one that names do not have"
+        );
+        return Err((problem, "use letters, digits, - _ and ."));
+    }
+    Ok(())
 }
 
 fn error(path: &str, problem: String, fix: &str) -> CompileError {
@@ -139,10 +175,11 @@ fn compile_rule(
             "move the rule to a Baseline or an AgentPolicy",
         ));
     }
-    if rule.reason.as_ref().is_some_and(|r| r.len() > MAX_REASON) {
+    if rule.reason.as_ref().is_some_and(|r| r.len() > MAX_REASON || r.chars().any(char::is_control))
+    {
         errors.push(error(
             &format!("{path}.reason"),
-            format!("the reason is longer than {MAX_REASON} bytes"),
+            format!("the reason is longer than {MAX_REASON} bytes, or has control characters"),
             "shorten it",
         ));
     }

@@ -2,13 +2,18 @@
 //!
 //! 1. A policy of the pod that does not compile denies everything, whatever its mode.
 //! 2. A pod that no policy selects may do nothing.
-//! 3. Where only Observe policies select the pod, everything passes, and what would have been
+//! 3. A Guardrail's Deny that matches.
+//! 4. Where all other policies of the pod observe, everything else passes, and what would have been
 //!    decided is reported beside it. Otherwise the Enforce policies alone decide, and Observe
 //!    policies only report.
-//! 4. A Guardrail's Deny that matches.
 //! 5. Any other Deny that matches. A `network.connect` Deny also denies requests.
 //! 6. An Allow that matches; the body patterns of *all* matching Allow rules apply.
 //! 7. Otherwise: deny.
+//!
+//! A Deny is read wider than an Allow where the two could differ: of `http` and `https` it also
+//! denies WebSocket upgrades, methods and paths are compared without regard to case, paths also
+//! without regard to a final slash and to escapes, and a missing port is every port. A Deny of an
+//! address also holds for names that resolve to it. `CONNECT` and `TRACE` match no rule.
 //!
 //! Neither the order of rules nor that of policies matters; of equally strong rules the first in
 //! the order of (tier, namespace, policy, rule) is named.
@@ -24,8 +29,9 @@ use crate::index::HostIndex;
 use crate::normal::{Host, Name};
 use crate::pattern::{HostPattern, Scheme};
 use crate::snapshot::Snapshot;
-use crate::source::{Mode, Tier};
-use std::net::IpAddr;
+use crate::source::{Mode, PolicySource, Tier};
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// What an agent wants to do.
@@ -157,10 +163,12 @@ impl Policies {
                 }
             }
         }
-        let any = |mode| sources.iter().any(|s| s.mode == mode);
+        // A Guardrail by itself neither admits a pod nor ends the observing of its policies.
+        let own = |s: &&&PolicySource| s.origin.tier != Tier::Guardrail;
+        let any = |mode| sources.iter().filter(own).any(|s| s.mode == mode);
         let state = match broken {
             Some(why) => State::Refusing { code: Code::InvalidPolicy, reason: Arc::from(why) },
-            None if sources.iter().all(|s| s.origin.tier == Tier::Guardrail) => State::Refusing {
+            None if !sources.iter().any(|s| own(&s)) => State::Refusing {
                 code: Code::NoPolicy,
                 reason: Arc::from("no policy selects this pod"),
             },
@@ -195,6 +203,10 @@ impl Policies {
                 decision
             }
             State::Observing => {
+                let hard = self.enforced.decide(intent, &self.default_reason);
+                if hard.code == Code::GuardrailDeny {
+                    return hard;
+                }
                 let would = self.observed.decide(intent, &self.default_reason);
                 Decision {
                     verdict: Verdict::Allow,
@@ -209,19 +221,37 @@ impl Policies {
         }
     }
 
-    /// Whether some rule names this address, by itself or by a range, for this port: private
-    /// addresses may be dialled only then.
+    /// Whether an Allow names this private address, by itself or by a range that is private
+    /// throughout, for this port: only then may it be dialled. A range that merely covers it, such
+    /// as 0.0.0.0/0, does not name it.
     pub fn names_address(&self, ip: IpAddr, port: u16) -> bool {
         let set = self.active();
         let host = Host::Ip(ip);
         let named = |index: &HostIndex| {
             index.candidates(&host).any(|at| {
                 let rule = &set.rules[at];
-                let ports = rule.pattern.layer4_ports();
-                rule.effect == Effect::Allow && (ports.is_empty() || ports.contains(&port))
+                let narrow = matches!(&rule.pattern.host, HostPattern::Net(net) if is_private(net));
+                rule.effect == Effect::Allow && narrow && speaks_of_port(rule, port)
             })
         };
         named(&set.requests) || named(&set.connects)
+    }
+
+    /// Whether a Deny speaks of this address, which a name that is allowed resolved to: the rule.
+    /// Asked before every dial, of the address and of any IPv4 address inside it.
+    pub fn denies_address(&self, ip: IpAddr, port: u16) -> Option<Arc<RuleRef>> {
+        let host = Host::Ip(ip);
+        let set = &self.enforced;
+        let of_requests = set.requests.candidates(&host).filter(|at| {
+            let rule = &set.rules[*at];
+            rule.pattern.path.is_none() && rule.methods.is_empty()
+        });
+        let all = of_requests.chain(set.connects.candidates(&host));
+        let denies = |at: &usize| {
+            let rule = &set.rules[*at];
+            rule.effect == Effect::Deny && speaks_of_port(rule, port)
+        };
+        all.filter(denies).min().map(|at| Arc::clone(&set.rules[at].name))
     }
 
     /// Whether TLS or HTTP to this host is taken apart: always, unless no `network.request` rule
@@ -238,6 +268,20 @@ impl Policies {
     fn active(&self) -> &RuleSet {
         if matches!(self.state, State::Observing) { &self.observed } else { &self.enforced }
     }
+}
+
+fn speaks_of_port(rule: &Rule, port: u16) -> bool {
+    let ports = rule.pattern.layer4_ports();
+    ports.is_empty() || ports.contains(&port)
+}
+
+/// RFC 1918, RFC 6598 and RFC 4193.
+fn is_private(net: &IpNet) -> bool {
+    let of = |a, b, prefix| IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(a, b, 0, 0)), prefix);
+    let unique_local = IpNet::new_assert(IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7);
+    [of(10, 0, 8), of(172, 16, 12), of(192, 168, 16), of(100, 64, 10), unique_local]
+        .iter()
+        .any(|private| private.contains(net))
 }
 
 impl Decision {
@@ -265,12 +309,14 @@ impl RuleSet {
     fn decide(&self, intent: &Intent<'_>, default_reason: &Arc<str>) -> Decision {
         let mut best = Best::default();
         match *intent {
+            // These turn a request into a tunnel or an echo of its own headers.
+            Intent::Request { method: "CONNECT" | "TRACE", .. } => {}
             Intent::Request { scheme, host, port, path, method } => {
                 for at in self.requests.candidates(host) {
                     let rule = &self.rules[at];
-                    let matches = rule.pattern.matches_endpoint(scheme, port)
+                    let matches = rule.matches_endpoint(scheme, port)
                         && rule.matches_method(method)
-                        && rule.pattern.matches_path(path);
+                        && rule.matches_path(path);
                     best.offer(rule, at, matches);
                 }
                 self.deny_connection(&mut best, transport(scheme), host, port);

@@ -3,7 +3,11 @@
 use crate::normal;
 use crate::pattern::PatternError;
 
-/// A path pattern over normalised paths. `/**` at the end also matches the path without it.
+/// Most wildcards of one pattern; matching costs no more than this many passes over a path.
+const MAX_WILDCARDS: usize = 8;
+
+/// A path pattern over normalised paths. `/**` at the end also matches the path without it, and
+/// `/**/` matches a single slash too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob(Vec<Token>);
 
@@ -13,6 +17,8 @@ enum Token {
     Byte(u8),
     Star,
     DoubleStar,
+    /// `**/` after a slash: any number of whole segments.
+    Segments,
     /// A final `/**`.
     Below,
 }
@@ -50,22 +56,24 @@ impl Glob {
                 "write a single slash; requests are collapsed likewise",
             ));
         }
+        if text.matches("**").count() + text.replace("**", "").matches('*').count() > MAX_WILDCARDS
+        {
+            return Err(reject(
+                "has more than 8 wildcards",
+                "write a shorter pattern, or several rules",
+            ));
+        }
         let mut tokens = Vec::new();
-        for (at, piece) in text_body.split("**").enumerate() {
+        for (at, piece) in text_body.split("/**/").enumerate() {
             if at > 0 {
-                tokens.push(Token::DoubleStar);
+                tokens.extend([Token::Byte(b'/'), Token::Segments]);
             }
-            for (at, literal) in piece.split('*').enumerate() {
-                if at > 0 {
-                    tokens.push(Token::Star);
-                }
-                push_literal(&mut tokens, literal).map_err(|e| {
-                    reject(
-                        &format!("is never what a request asks for: {e}"),
-                        "write it as a normalised URL path",
-                    )
-                })?;
-            }
+            push_piece(&mut tokens, piece).map_err(|e| {
+                reject(
+                    &format!("is never what a request asks for: {e}"),
+                    "write it as a normalised URL path",
+                )
+            })?;
         }
         if below {
             tokens.push(Token::Below);
@@ -73,17 +81,35 @@ impl Glob {
         Ok(Self(tokens))
     }
 
-    /// Whether a normalised path matches. Costs at most path length times pattern length.
+    /// Whether a normalised path matches, byte for byte.
     pub fn matches(&self, path: &str) -> bool {
-        let (path, tokens) = (path.as_bytes(), self.0.as_slice());
+        self.matches_by(path.as_bytes(), |a, b| a == b)
+    }
+
+    /// As [`matches`](Self::matches), but wider, for a Deny: servers differ on letter case, on a
+    /// final slash, and on escapes of characters that need none, so all readings are tried.
+    pub fn matches_any_reading(&self, path: &str) -> bool {
+        let decoded = normal::fully_decoded(path);
+        let folded = |a: u8, b: u8| a.eq_ignore_ascii_case(&b);
+        let trimmed = decoded.strip_suffix(b"/").unwrap_or(&decoded);
+        let slashed = [trimmed, b"/"].concat();
+        let readings = [path.as_bytes(), decoded.as_slice(), trimmed, slashed.as_slice()];
+        let own = Self(decoded_tokens(&self.0));
+        readings
+            .into_iter()
+            .any(|path| self.matches_by(path, folded) || own.matches_by(path, folded))
+    }
+
+    fn matches_by(&self, path: &[u8], same: impl Fn(u8, u8) -> bool) -> bool {
+        let tokens = self.0.as_slice();
         let (mut p, mut t) = (0, 0);
         let mut star: Option<(usize, usize)> = None;
-        let mut double: Option<(usize, usize)> = None;
+        let mut outer: Option<Outer> = None;
         loop {
             match tokens.get(t) {
                 Some(Token::Below) if p == path.len() || path[p] == b'/' => return true,
-                Some(Token::DoubleStar) => {
-                    double = Some((t + 1, p));
+                Some(token @ (Token::DoubleStar | Token::Segments)) => {
+                    outer = Some(Outer { after: t + 1, from: p, whole: *token == Token::Segments });
                     star = None;
                     t += 1;
                     continue;
@@ -93,7 +119,7 @@ impl Glob {
                     t += 1;
                     continue;
                 }
-                Some(Token::Byte(b)) if path.get(p) == Some(b) => {
+                Some(Token::Byte(b)) if path.get(p).is_some_and(|a| same(*a, *b)) => {
                     p += 1;
                     t += 1;
                     continue;
@@ -101,24 +127,74 @@ impl Glob {
                 None if p == path.len() => return true,
                 _ => {}
             }
-            // A mismatch: the inner wildcard takes one byte more, else the outer one does.
+            // A mismatch: the inner wildcard takes one byte more, else the outer one takes more.
             if let Some((after, from)) = star
                 && from < path.len()
                 && path[from] != b'/'
             {
                 star = Some((after, from + 1));
                 (t, p) = (after, from + 1);
-            } else if let Some((after, from)) = double
-                && from < path.len()
-            {
+            } else if let Some(next) = outer.as_ref().and_then(|outer| outer.further(path)) {
                 star = None;
-                double = Some((after, from + 1));
-                (t, p) = (after, from + 1);
+                (t, p) = (next.after, next.from);
+                outer = Some(next);
             } else {
                 return false;
             }
         }
     }
+}
+
+/// Where to go on when what follows `**` did not match.
+struct Outer {
+    after: usize,
+    from: usize,
+    /// Only behind a slash.
+    whole: bool,
+}
+
+impl Outer {
+    fn further(&self, path: &[u8]) -> Option<Self> {
+        let rest = path.get(self.from..).filter(|rest| !rest.is_empty())?;
+        let step = if self.whole { rest.iter().position(|b| *b == b'/')? + 1 } else { 1 };
+        Some(Self { from: self.from + step, ..*self })
+    }
+}
+
+/// The same pattern over decoded paths.
+fn decoded_tokens(tokens: &[Token]) -> Vec<Token> {
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut literal = String::new();
+    let flush = |literal: &mut String, out: &mut Vec<Token>| {
+        out.extend(normal::fully_decoded(literal).into_iter().map(Token::Byte));
+        literal.clear();
+    };
+    for token in tokens {
+        if let Token::Byte(b) = token {
+            literal.push(char::from(*b));
+        } else {
+            flush(&mut literal, &mut out);
+            out.push(token.clone());
+        }
+    }
+    flush(&mut literal, &mut out);
+    out
+}
+
+/// A piece without `/**/`.
+fn push_piece(tokens: &mut Vec<Token>, piece: &str) -> Result<(), normal::PathError> {
+    for (at, piece) in piece.split("**").enumerate() {
+        if at > 0 {
+            tokens.push(Token::DoubleStar);
+        }
+        for (at, literal) in piece.split('*').enumerate() {
+            if at > 0 {
+                tokens.push(Token::Star);
+            }
+            push_literal(tokens, literal)?;
+        }
+    }
+    Ok(())
 }
 
 fn push_literal(tokens: &mut Vec<Token>, literal: &str) -> Result<(), normal::PathError> {
@@ -147,6 +223,12 @@ mod tests {
             ("/v1/**", "/v10", false),
             ("/**/admin", "/a/b/admin", true),
             ("/**/admin/**", "/a/admin/x", true),
+            ("/**/admin", "/admin", true),
+            ("/**/admin", "/xadmin", false),
+            ("/**/admin", "/a/xadmin", false),
+            ("/a/**/b/**/c", "/a/b/c", true),
+            ("/a/**/b/**/c", "/a/x/b/y/z/c", true),
+            ("/a/**/b/**/c", "/a/xb/c", false),
             ("/*/x/*/y", "/a/x/b/y", true),
             ("/*/x/*/y", "/a/b/x/c/y", false),
             ("/a*c", "/abc", true),
@@ -167,6 +249,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_deny_tries_every_reading() {
+        for (glob, path, want) in [
+            ("/admin", "/admin/", true),
+            ("/admin/", "/admin", true),
+            ("/Admin", "/aDMIN", true),
+            ("/a!b", "/a%21b", true),
+            ("/a%21b", "/a!b", true),
+            ("/a%20b", "/a%20b", true),
+            ("/admin/*", "/administrator", false),
+            ("/admin", "/admin/x", false),
+        ] {
+            assert_eq!(
+                Glob::parse(glob).unwrap().matches_any_reading(path),
+                want,
+                "{glob} on {path}"
+            );
+        }
+        assert!(Glob::parse(&"/*".repeat(9)).is_err());
+    }
+
     /// The definition, by recursion.
     fn slow(tokens: &[Token], path: &[u8]) -> bool {
         match tokens.split_first() {
@@ -177,13 +280,16 @@ mod tests {
                 let end = path.iter().position(|b| *b == b'/').unwrap_or(path.len());
                 (0..=end).any(|n| slow(rest, &path[n..]))
             }
+            Some((Token::Segments, rest)) => (0..=path.len())
+                .filter(|n| *n == 0 || path[n - 1] == b'/')
+                .any(|n| slow(rest, &path[n..])),
             Some((Token::DoubleStar, rest)) => (0..=path.len()).any(|n| slow(rest, &path[n..])),
         }
     }
 
     proptest! {
         #[test]
-        fn matches_its_definition(glob in "/(a|b|/a|\\*|/\\*\\*/){0,8}", path in "/(a|b|/){0,12}") {
+        fn matches_its_definition(glob in "/(a|b|/a|\\*|/\\*\\*/|\\*\\*){0,7}", path in "/(a|b|/){0,12}") {
             if let Ok(glob) = Glob::parse(&glob) {
                 prop_assert_eq!(glob.matches(&path), slow(&glob.0, path.as_bytes()));
             }

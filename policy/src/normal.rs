@@ -11,7 +11,7 @@ use thiserror::Error;
 /// Longest name in its presentation form, RFC 1035 §2.3.4.
 pub const MAX_NAME: usize = 253;
 /// Longest path that is decided; longer ones are refused.
-pub const MAX_PATH: usize = 16 * 1024;
+pub const MAX_PATH: usize = 8 * 1024;
 
 /// A DNS name: lower case, A-labels (UTS 46, non-transitional), no trailing dot, never an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -176,6 +176,11 @@ pub fn normalise_path(path: &str) -> Result<String, PathError> {
     let (wire, decoded) = decode(path.as_bytes())?;
     std::str::from_utf8(&decoded).map_err(|_| PathError::Utf8)?;
     Ok(remove_dots(&wire))
+}
+
+/// The bytes that a path in wire form stands for.
+pub(crate) fn fully_decoded(wire: &str) -> Vec<u8> {
+    percent_encoding::percent_decode_str(wire).collect()
 }
 
 /// The wire form of a piece of a path pattern. Dot segments and empty ones are the caller's.

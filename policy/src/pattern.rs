@@ -205,10 +205,6 @@ impl ResourcePattern {
         self.scheme.is_none_or(|want| want == scheme) && self.matches_port(scheme, port)
     }
 
-    pub fn matches_path(&self, path: &str) -> bool {
-        self.path.as_ref().is_none_or(|glob| glob.matches(path))
-    }
-
     fn matches_port(&self, scheme: Scheme, port: u16) -> bool {
         match self.port {
             PortPattern::Any => true,

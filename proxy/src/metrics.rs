@@ -115,7 +115,8 @@ impl ProxyMetrics {
     /// Counts one decision as it was carried out.
     pub fn decided(&self, action: Action, verdict: Verdict, code: Code) {
         self.decisions.with_label_values(&[action.as_str(), verdict.as_str(), code.as_str()]).inc();
-        if verdict == Verdict::Deny {
+        // Resolvers try the pod's search list by themselves: nobody wanted anything that was denied.
+        if verdict == Verdict::Deny && code != Code::SearchDomain {
             self.denied.with_label_values(&[action.as_str()]).inc();
         }
     }

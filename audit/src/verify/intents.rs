@@ -24,9 +24,10 @@ impl Intents {
             Kind::Intent | Kind::Outcome if is_question(record) => {}
             Kind::Intent if record.effect.as_deref() == Some("Deny") => {}
             Kind::Intent => self.begin(seq, record, gap),
-            Kind::Outcome if record.id.is_none_or(|id| self.open.remove(&id).is_none()) => {
+            Kind::Outcome => {
+                let joined = record.id.is_some_and(|id| self.open.remove(&id).is_some());
                 // What was not kept cannot be joined; that is our limit and not a gap.
-                if self.omitted == 0 {
+                if !joined && self.omitted == 0 {
                     gap(Gap::NoIntent { seq, id: record.id });
                 }
             }

@@ -18,13 +18,13 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How long an authority is valid.
-pub const AUTHORITY_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(super) const AUTHORITY_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 /// An authority with less than this left gets a successor.
-pub const ROTATE_BEFORE: Duration = Duration::from_secs(60 * 24 * 3600);
+pub(super) const ROTATE_BEFORE: Duration = Duration::from_secs(60 * 24 * 3600);
 /// How long a successor is in the bundle before it signs.
-pub const OVERLAP: Duration = Duration::from_secs(24 * 3600);
+pub(super) const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 /// How long a leaf is valid; it is issued again after half of that.
-pub const LEAF_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+pub(super) const LEAF_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// Clocks may differ by this much.
 const SKEW: u64 = 300;
 
@@ -46,7 +46,7 @@ pub enum CertificateError {
 /// One certificate authority with its key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Authority {
+pub(super) struct Authority {
     certificate: String,
     key: String,
     /// Unix seconds.
@@ -81,7 +81,7 @@ impl Authority {
     ///
     /// # Errors
     /// When the system yields no key.
-    pub fn create(now: u64) -> Result<Self, CertificateError> {
+    pub(super) fn create(now: u64) -> Result<Self, CertificateError> {
         let key = KeyPair::generate()?;
         let expires = now + AUTHORITY_LIFETIME.as_secs();
         let mut params = CertificateParams::new(Vec::<String>::new())?;
@@ -204,7 +204,7 @@ pub fn certified(chain: &[u8], key: &[u8]) -> Result<CertifiedKey, CertificateEr
 }
 
 /// Base64 of PEM, as `caBundle` wants it.
-pub fn ca_bundle(pem: &str) -> String {
+pub(super) fn ca_bundle(pem: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(pem)
 }
 

@@ -163,7 +163,8 @@ impl Keeper {
 
     fn serve(&self, served: &mut Served, authorities: Authorities) -> Result<(), CertificateError> {
         let now = now();
-        if served.authorities.as_ref() != Some(&authorities) || now >= served.issued + LEAF_RENEWAL {
+        if served.authorities.as_ref() != Some(&authorities) || now >= served.issued + LEAF_RENEWAL
+        {
             self.leaf.replace(authorities.issue(&self.names, now)?);
             self.trust.replace(authorities.bundle());
             served.issued = now;
@@ -189,7 +190,8 @@ impl Keeper {
             let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
                 "metadata": {"name": CONFIG_MAP, "namespace": self.namespace, "labels": labels()},
                 "data": {"ca.crt": bundle}});
-            maps.patch(CONFIG_MAP, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&map)).await?;
+            maps.patch(CONFIG_MAP, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&map))
+                .await?;
         }
         Ok(())
     }
@@ -228,9 +230,7 @@ fn webhook_patch(configuration: &serde_json::Value, bundle: &str) -> Option<serd
 
 fn read(secret: &Secret) -> Option<Authorities> {
     let state = secret.data.as_ref()?.get(STATE)?;
-    Authorities::read(&state.0)
-        .inspect_err(|error| warn!(%error, "Secret holds no authority"))
-        .ok()
+    Authorities::read(&state.0).inspect_err(|error| warn!(%error, "Secret holds no authority")).ok()
 }
 
 fn labels() -> BTreeMap<String, String> {

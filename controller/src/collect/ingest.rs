@@ -47,7 +47,11 @@ impl Row {
     }
 
     pub(super) fn is_denial(&self) -> bool {
-        self.record.kind == Kind::Intent && self.record.effect.as_deref() == Some("Deny")
+        // A resolver that tries its search list wants nothing that is denied.
+        let by_search_list = self.record.code.as_deref() == Some("SearchDomain");
+        self.record.kind == Kind::Intent
+            && self.record.effect.as_deref() == Some("Deny")
+            && !by_search_list
     }
 }
 

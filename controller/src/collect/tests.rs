@@ -249,7 +249,8 @@ async fn a_fork_is_refused_and_marks_the_chain() {
 async fn what_does_not_verify_is_not_stored() {
     let collector = Collector::new();
     let good = Proxy::new(1).begin();
-    let edits: [(&str, fn(&mut Batch)); 6] = [
+    type Edit = (&'static str, fn(&mut Batch));
+    let edits: [Edit; 6] = [
         ("edited", |it| it.entries[1].record = it.entries[1].record.replace("Allow", "Deny")),
         ("dropped", |it| drop(it.entries.remove(1))),
         ("reordered", |it| it.entries.swap(1, 2)),

@@ -167,9 +167,7 @@ impl Index {
 
     /// Every pod that is an agent: by its own label, by its namespace's, or because it was injected.
     pub fn agent_pods(&self) -> Vec<Arc<PodInfo>> {
-        self.read(|state| {
-            state.pods.values().filter(|pod| state.is_agent(pod)).cloned().collect()
-        })
+        self.read(|state| state.pods.values().filter(|pod| state.is_agent(pod)).cloned().collect())
     }
 
     /// Whether `pod` is an agent under the labels that its namespace has now.

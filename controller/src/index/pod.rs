@@ -43,7 +43,9 @@ impl From<&Pod> for PodInfo {
         let status = pod.status.as_ref();
         let ready = status.is_some_and(|status| {
             let statuses = status.init_container_statuses.iter().flatten();
-            statuses.into_iter().any(|container| container.name == PROXY_CONTAINER && container.ready)
+            statuses
+                .into_iter()
+                .any(|container| container.name == PROXY_CONTAINER && container.ready)
         });
         let phase = status.and_then(|status| status.phase.as_deref());
         Self {

@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn malformed_selectors_are_refused() {
-        for json in [expression("Like", &["1"]), expression("In", &[]), expression("Exists", &["1"])]
+        for json in
+            [expression("Like", &["1"]), expression("In", &[]), expression("Exists", &["1"])]
         {
             assert!(selector(json.clone()).is_err(), "{json}");
         }

@@ -19,7 +19,12 @@ impl Reviewer for Fake {
         audiences: &'a [&'a str],
     ) -> BoxFuture<'a, Result<Option<User>, IdentityError>> {
         Box::pin(async move {
-            let bound = |name: &str| ("authentication.kubernetes.io/".to_owned() + name, vec![format!("{name}-of-{token}")]);
+            let bound = |name: &str| {
+                (
+                    "authentication.kubernetes.io/".to_owned() + name,
+                    vec![format!("{name}-of-{token}")],
+                )
+            };
             let user = User {
                 username: "system:serviceaccount:agents:default".to_owned(),
                 extra: BTreeMap::from([bound("pod-name"), bound("pod-uid")]),
@@ -42,7 +47,11 @@ fn policy(name: &str, audit: AuditSettings) -> Object {
     Object::Policy(Box::new(StoredPolicy {
         uid: name.to_owned(),
         source: PolicySource {
-            origin: PolicyRef { tier: Tier::Namespaced, namespace: "agents".into(), name: name.into() },
+            origin: PolicyRef {
+                tier: Tier::Namespaced,
+                namespace: "agents".into(),
+                name: name.into(),
+            },
             generation: 1,
             mode: Mode::Enforce,
             rules: vec![],
@@ -66,7 +75,11 @@ fn index() -> Arc<Index> {
     for kind in Kind::ALL {
         index.replace(kind, vec![]);
     }
-    index.apply(Kind::Namespaces, Key::new("", "agents"), Object::Namespace("agents".into(), NamespaceInfo::default()));
+    index.apply(
+        Kind::Namespaces,
+        Key::new("", "agents"),
+        Object::Namespace("agents".into(), NamespaceInfo::default()),
+    );
     let pod = PodInfo {
         namespace: "agents".into(),
         name: "pod-name-of-a".into(),
@@ -118,7 +131,8 @@ async fn a_proxy_gets_its_policies_and_every_change_of_them() {
     index.apply(Kind::AgentPolicies, Key::new("agents", "a"), policy("a", lax));
     let second = line(&mut body).await.unwrap();
     assert_eq!((second.policies.len(), second.audit), (1, lax));
-    let strict = AuditSettings { durability: Durability::Acknowledged, on_failure: OnFailure::Deny };
+    let strict =
+        AuditSettings { durability: Durability::Acknowledged, on_failure: OnFailure::Deny };
     index.apply(Kind::AgentPolicies, Key::new("agents", "b"), policy("b", strict));
     assert_eq!(line(&mut body).await.unwrap().audit, strict, "the stricter value wins");
     index.delete(Kind::Pods, &Key::new("agents", "pod-name-of-a"));
@@ -131,7 +145,11 @@ async fn a_policy_elsewhere_sends_nothing() {
     let state = state(&index);
     let mut body = call(&state, "a").await.into_body();
     line(&mut body).await.unwrap();
-    index.apply(Kind::Namespaces, Key::new("", "other"), Object::Namespace("other".into(), NamespaceInfo::default()));
+    index.apply(
+        Kind::Namespaces,
+        Key::new("", "other"),
+        Object::Namespace("other".into(), NamespaceInfo::default()),
+    );
     assert!(timeout(Duration::from_millis(300), body.frame()).await.is_err());
 }
 

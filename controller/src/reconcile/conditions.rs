@@ -99,7 +99,8 @@ fn accepted(policy: &StoredPolicy) -> Finding {
         Ok(_) => Finding::new(true, "Compiled", "The policy compiles."),
         Err(errors) => {
             let each = errors.iter().map(|e| format!("{}: {}. Fix: {}", e.path, e.problem, e.fix));
-            let text = format!("Everything is denied to its pods. {}", listed(each.collect(), "; "));
+            let text =
+                format!("Everything is denied to its pods. {}", listed(each.collect(), "; "));
             Finding::new(false, "DoesNotCompile", text)
         }
     }
@@ -182,15 +183,34 @@ mod tests {
     #[test]
     fn ready_says_what_is_in_the_way() {
         let good = policy(json!([]));
-        let widened =
-            vec![Widening { network_policy: "open".into(), directions: "egress" }];
+        let widened = vec![Widening { network_policy: "open".into(), directions: "egress" }];
         for (facts, status, reason, part) in [
             (Facts::default(), "True", "NoPods", "no pod"),
-            (Facts { pods: vec![pod(true, true)], ..Facts::default() }, "True", "Enforced", "1 pods"),
-            (Facts { pods: vec![pod(true, false)], ..Facts::default() }, "False", "PodsStarting", "n/a"),
-            (Facts { pods: vec![pod(false, false)], ..Facts::default() }, "False", "PodsUnprotected", "delete them"),
+            (
+                Facts { pods: vec![pod(true, true)], ..Facts::default() },
+                "True",
+                "Enforced",
+                "1 pods",
+            ),
+            (
+                Facts { pods: vec![pod(true, false)], ..Facts::default() },
+                "False",
+                "PodsStarting",
+                "n/a",
+            ),
+            (
+                Facts { pods: vec![pod(false, false)], ..Facts::default() },
+                "False",
+                "PodsUnprotected",
+                "delete them",
+            ),
             (Facts { widened, ..Facts::default() }, "False", "Widened", "open (egress)"),
-            (Facts { unprogrammed: vec!["x".into()], ..Facts::default() }, "False", "NotApplied", "x"),
+            (
+                Facts { unprogrammed: vec!["x".into()], ..Facts::default() },
+                "False",
+                "NotApplied",
+                "x",
+            ),
         ] {
             let (found_status, found_reason, message) = found(&good, &facts, "Ready");
             assert_eq!((found_status.as_str(), found_reason.as_str()), (status, reason));

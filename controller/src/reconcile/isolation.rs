@@ -15,7 +15,7 @@ pub struct Widening {
 }
 
 /// Whether a NetworkPolicy is one of ours, by its label and owner.
-pub fn ours(policy: &NetworkPolicy) -> bool {
+pub(super) fn ours(policy: &NetworkPolicy) -> bool {
     let labelled = policy.metadata.labels.as_ref().is_some_and(|l| l.contains_key(OWNER_LABEL));
     let owners = policy.metadata.owner_references.iter().flatten();
     labelled && owners.into_iter().any(|owner| owner.api_version.starts_with("exeat.dev/"))
@@ -73,7 +73,10 @@ mod tests {
         for (spec, directions) in [
             (json!({"podSelector": {}, "egress": [{}]}), Some("egress")),
             (json!({"podSelector": {}, "ingress": [{}]}), Some("ingress")),
-            (json!({"podSelector": {}, "ingress": [{}], "egress": [{}]}), Some("egress and ingress")),
+            (
+                json!({"podSelector": {}, "ingress": [{}], "egress": [{}]}),
+                Some("egress and ingress"),
+            ),
             (json!({"podSelector": {}, "policyTypes": ["Egress"]}), None),
             (json!({"podSelector": {"matchLabels": {"app": "b"}}, "egress": [{}]}), None),
         ] {

@@ -15,9 +15,9 @@ use tracing::{info, warn};
 const NAME: &str = "exeat-reconcile";
 const RENEW: Duration = Duration::from_secs(5);
 /// How long a lease holds without being renewed.
-pub const DURATION: Duration = Duration::from_secs(15);
+pub(super) const DURATION: Duration = Duration::from_secs(15);
 /// How long a holder believes in its last renewal.
-pub const TRUSTED: Duration = Duration::from_secs(11);
+pub(super) const TRUSTED: Duration = Duration::from_secs(11);
 
 /// Whether this replica leads, for whoever asks.
 #[derive(Debug, Clone, Default)]

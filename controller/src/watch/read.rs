@@ -1,9 +1,7 @@
 //! Objects of the API server, read into what the index keeps. Nothing here fails: what cannot be
 //! read is kept as the value that denies most.
 
-use crate::index::{
-    Key, Kind, NamespaceInfo, Object, PodInfo, Selection, Selector, StoredPolicy,
-};
+use crate::index::{Key, Kind, NamespaceInfo, Object, PodInfo, Selection, Selector, StoredPolicy};
 use exeat_crds::{AgentPolicy, ClusterAgentPolicy};
 use exeat_policy::snapshot::{AuditSettings, OnFailure};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
@@ -84,11 +82,7 @@ fn from_cluster_policy(policy: ClusterAgentPolicy) -> StoredPolicy {
     let mut source = policy.source();
     let selection = Selection {
         namespace: None,
-        namespaces: parse(
-            &policy.spec.namespace_selector,
-            "spec.namespaceSelector",
-            &mut source,
-        ),
+        namespaces: parse(&policy.spec.namespace_selector, "spec.namespaceSelector", &mut source),
         pods: parse(&policy.spec.pod_selector, "spec.podSelector", &mut source),
         pod_selector: policy.spec.pod_selector,
     };
@@ -114,9 +108,7 @@ fn stored(
 
 /// Parses a selector; one that cannot be parsed makes the policy invalid.
 fn parse(selector: &LabelSelector, path: &str, source: &mut PolicySource) -> Option<Selector> {
-    Selector::parse(selector)
-        .map_err(|why| source.invalid = Some(format!("{path}: {why}")))
-        .ok()
+    Selector::parse(selector).map_err(|why| source.invalid = Some(format!("{path}: {why}"))).ok()
 }
 
 fn unreadable(kind: Kind, object: &DynamicObject, value: &Value, why: &str) -> StoredPolicy {
@@ -139,7 +131,11 @@ fn unreadable(kind: Kind, object: &DynamicObject, value: &Value, why: &str) -> S
     let selection = Selection {
         namespace: (!cluster).then(|| key.namespace.clone()),
         namespaces: selector("namespaceSelector").and_then(|s| Selector::parse(&s).ok()),
-        pod_selector: if pods.is_some() { pod_selector.unwrap_or_default() } else { LabelSelector::default() },
+        pod_selector: if pods.is_some() {
+            pod_selector.unwrap_or_default()
+        } else {
+            LabelSelector::default()
+        },
         pods,
     };
     let source = PolicySource {

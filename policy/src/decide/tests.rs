@@ -169,6 +169,67 @@ fn tls_to_a_host_that_only_connect_rules_name_is_left_alone() {
     assert!(policies.intercepts(Scheme::Tls, &host("evil.example"), 443));
 }
 
+#[test]
+fn a_deny_is_read_wider_than_an_allow() {
+    let mut post = rule("no-post", "network.request", "https://a.example", Effect::Deny);
+    post.methods = vec!["POST".into()];
+    let rules = vec![
+        rule("all", "network.request", "*://**:*", Effect::Allow),
+        rule("no-b", "network.request", "https://b.example/**", Effect::Deny),
+        post,
+    ];
+    let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
+    for (method, url, code) in [
+        ("GET", "wss://a.example/", Code::Allowed),
+        ("GET", "wss://b.example/", Code::RuleDeny),
+        ("post", "https://a.example/", Code::RuleDeny),
+        ("PUT", "https://a.example:8443/", Code::Allowed),
+    ] {
+        assert_eq!(request(&policies, method, url).code, code, "{method} {url}");
+    }
+}
+
+#[test]
+fn broad_ranges_do_not_name_private_addresses() {
+    let rules = vec![
+        rule("world", "network.connect", "tcp://0.0.0.0/0:5432", Effect::Allow),
+        rule("own", "network.connect", "tcp://10.1.0.0/16:5432", Effect::Allow),
+        rule("not-this", "network.connect", "tcp://203.0.113.0/24:443", Effect::Deny),
+    ];
+    let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
+    let ip = |text: &str| text.parse().unwrap();
+    assert!(policies.names_address(ip("10.1.2.3"), 5432));
+    assert!(!policies.names_address(ip("10.2.2.3"), 5432));
+    assert!(policies.denies_address(ip("203.0.113.9"), 443).is_some());
+    assert!(policies.denies_address(ip("203.0.113.9"), 80).is_none());
+    assert!(policies.denies_address(ip("10.1.2.3"), 5432).is_none());
+}
+
+#[test]
+fn a_guardrail_is_enforced_over_policies_that_observe() {
+    let mut watching = policy("o", Tier::Namespaced, vec![]);
+    watching.mode = Mode::Observe;
+    let guard = policy(
+        "g",
+        Tier::Guardrail,
+        vec![rule("x", "network.request", "https://evil.example", Effect::Deny)],
+    );
+    let policies = compiled(vec![watching, guard]);
+    assert_eq!(request(&policies, "GET", "https://evil.example/").code, Code::GuardrailDeny);
+    assert_eq!(request(&policies, "GET", "https://other.example/").code, Code::Observed);
+}
+
+#[test]
+fn tunnels_match_no_rule() {
+    let policies = compiled(vec![policy(
+        "p",
+        Tier::Namespaced,
+        vec![rule("all", "network.request", "*://**:*", Effect::Allow)],
+    )]);
+    assert_eq!(request(&policies, "CONNECT", "https://a.example/").code, Code::DefaultDeny);
+    assert_eq!(request(&policies, "TRACE", "https://a.example/").code, Code::DefaultDeny);
+}
+
 fn any_rule() -> impl Strategy<Value = RuleSource> {
     let resources = prop::sample::select(vec![
         ("network.request", "https://a.example/**"),

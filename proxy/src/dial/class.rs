@@ -29,6 +29,15 @@ pub fn classify(address: IpAddr) -> AddressClass {
     }
 }
 
+/// The address, and the IPv4 addresses inside it: a rule about any of them is about it.
+pub(super) fn readings(address: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let inside = match address {
+        IpAddr::V4(_) => [None, None],
+        IpAddr::V6(v6) => embedded(v6.segments()),
+    };
+    std::iter::once(address).chain(inside.into_iter().flatten().map(IpAddr::V4))
+}
+
 fn classify_v4(v4: Ipv4Addr) -> AddressClass {
     let [a, b, c, d] = v4.octets();
     match (a, b, c, d) {

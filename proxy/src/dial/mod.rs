@@ -72,6 +72,10 @@ impl Permit {
 
 /// Whether an address may be dialled under a policy.
 pub fn acceptable(active: &Active, address: SocketAddr) -> bool {
+    let denied = |ip| active.policies.denies_address(ip, address.port()).is_some();
+    if class::readings(address.ip()).any(denied) {
+        return false;
+    }
     match classify(address.ip()) {
         AddressClass::Ordinary => true,
         AddressClass::Private => active.policies.names_address(address.ip(), address.port()),

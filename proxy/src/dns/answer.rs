@@ -127,8 +127,11 @@ impl Zone {
         };
         let decision = policies.decide(&Intent::Resolve { name });
         if !decision.allows() {
-            let code =
-                if decision.code == Code::DefaultDeny { Code::NameDenied } else { decision.code };
+            let code = match decision.code {
+                Code::DefaultDeny if self.is_search(name, policies) => Code::SearchDomain,
+                Code::DefaultDeny => Code::NameDenied,
+                code => code,
+            };
             let why = format!("{}; asking another way will not help", decision.reason);
             return refuse(code, &why, Some(decision));
         }
@@ -161,11 +164,10 @@ impl Zone {
         why: &str,
         decision: Option<Decision>,
     ) -> Answered {
-        let local = code == Code::NameDenied
-            && question.name.as_ref().is_some_and(|name| self.is_local(name));
+        let local = question.name.as_ref().is_some_and(|name| self.without_suffix(name).is_some());
         let rcode = match code {
             Code::Overload => ResponseCode::ServFail,
-            _ if local => ResponseCode::NXDomain,
+            Code::NameDenied | Code::SearchDomain if local => ResponseCode::NXDomain,
             _ => ResponseCode::Refused,
         };
         let mut message = reply(&question.request, rcode);
@@ -177,12 +179,20 @@ impl Zone {
         Answered { verdict: Verdict::Deny, code, decision, message }
     }
 
-    fn is_local(&self, name: &Name) -> bool {
-        let below = |zone: &String| {
-            let rest = name.as_str().strip_suffix(zone.as_str());
-            rest.is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    /// What is left of a name without a suffix of the search list; empty for the suffix itself.
+    fn without_suffix<'a>(&self, name: &'a Name) -> Option<&'a str> {
+        let front = |zone: &String| {
+            let rest = name.as_str().strip_suffix(zone.as_str())?;
+            if rest.is_empty() { Some(rest) } else { rest.strip_suffix('.') }
         };
-        self.search.iter().any(below)
+        self.search.iter().filter_map(front).min_by_key(|rest| rest.len())
+    }
+
+    /// Whether a resolver made this name of an allowed one and its search list. Such a question is
+    /// no attempt at anything; every other name below the same suffix is.
+    fn is_search(&self, name: &Name, policies: &Policies) -> bool {
+        let asked = self.without_suffix(name).and_then(|front| Name::parse(front).ok());
+        asked.is_some_and(|name| policies.decide(&Intent::Resolve { name: &name }).allows())
     }
 }
 
@@ -286,9 +296,21 @@ mod tests {
                 "api.example.agents.svc.cluster.local.",
                 RecordType::A,
                 ResponseCode::NXDomain,
+                Code::SearchDomain,
+            ),
+            (
+                "evil.example.agents.svc.cluster.local.",
+                RecordType::A,
+                ResponseCode::NXDomain,
                 Code::NameDenied,
             ),
-            ("api.example.corp.example.", RecordType::A, ResponseCode::NXDomain, Code::NameDenied),
+            ("cluster.local.", RecordType::A, ResponseCode::NXDomain, Code::NameDenied),
+            (
+                "api.example.corp.example.",
+                RecordType::A,
+                ResponseCode::NXDomain,
+                Code::SearchDomain,
+            ),
             ("10.0.0.1.", RecordType::A, ResponseCode::Refused, Code::Malformed),
         ] {
             let answered = ask(name, record_type);

@@ -1,6 +1,8 @@
 //! The capture rules, written by the real program into real network namespaces and tried with
 //! real sockets: whatever a process that is not the proxy sends ends at the proxy or nowhere.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod namespaces;
 
 use namespaces::{AGENT, Namespaces, POD_V4, POD_V6, PROXY, ROOT, Side, WORLD_V4, WORLD_V6};

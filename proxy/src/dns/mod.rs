@@ -12,7 +12,7 @@ use crate::state::PolicyState;
 use answer::{Answered, Question, Zone};
 use exeat_audit::record::Record;
 use exeat_policy::action::Action;
-use exeat_policy::{Code, Verdict};
+use hickory_proto::op::ResponseCode;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -119,17 +119,10 @@ impl Server {
         let mut answered = self.zone.answer(&question, policies, &self.synthetic);
         let record = record(&question, &answered, policies.map(exeat_policy::Policies::digest));
         self.metrics.decided(Action::NetworkDns, answered.verdict, answered.code);
-        match self.audit.record_intent(record).await {
-            Ok(id) if answered.verdict == Verdict::Allow => {
-                let outcome =
-                    Record { code: Some(Code::Allowed.to_string()), ..Record::outcome(now(), 0) };
-                self.audit.record_outcome(id, outcome).await;
-            }
-            Ok(_) => {}
-            Err(_) => {
-                answered.message.metadata.response_code = hickory_proto::op::ResponseCode::ServFail;
-                answered.message.answers.clear();
-            }
+        // The answer is all that comes of a question, so it has no outcome.
+        if self.audit.record_intent(record).await.is_err() {
+            answered.message.metadata.response_code = ResponseCode::ServFail;
+            answered.message.answers.clear();
         }
         let bytes = answered.message.to_vec().ok()?;
         let limit = limit.map(|least| least.max(usize::from(answered.message.max_payload())));

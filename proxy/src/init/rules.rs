@@ -7,12 +7,15 @@
 //! 4. all other TCP goes to the proxy.
 //!
 //! `filter`, after it, drops what none of these lets pass:
-//! 1. the proxy's uid; connections that it opens are marked,
+//! 1. the proxy's uid; connections that it opens, and those that it answers on its port for
+//!    health and metrics, are marked,
 //! 2. not: a socket of another uid on a connection so marked (the proxy closed it, and somebody
 //!    took its port); what no socket owns any more on such a connection passes: a closed socket
 //!    has no uid, and the rest of what the proxy sent would be lost,
 //! 3. what rule 3 or 4 above redirected (`ct status dnat`, towards loopback),
-//! 4. replies to connections that came from outside,
+//! 4. replies to connections that came from outside; but not from the port for health and
+//!    metrics, which is open to the cluster: while the proxy is away the agent can take it, and
+//!    whoever connects in would read from the agent,
 //! 5. not: anything else for the proxy's own ports; it is rejected, since whoever connects there
 //!    directly has no original destination, or wants to read the metrics,
 //! 6. loopback,
@@ -56,8 +59,16 @@ fn filter(proxy_uid: u32) -> Vec<Vec<Value>> {
     let own = json!({"set": [ports::CAPTURE, ports::OPS, ports::DNS]});
     vec![
         vec![uid(proxy_uid), direction("original"), mark_connection(), json!({"accept": null})],
+        vec![
+            uid(proxy_uid),
+            direction("reply"),
+            from_ops(),
+            mark_connection(),
+            json!({"accept": null}),
+        ],
         vec![uid(proxy_uid), json!({"accept": null})],
         vec![marked(), direction("original"), another(proxy_uid), counter(), prohibited()],
+        vec![direction("reply"), from_ops(), another(proxy_uid), counter(), reset()],
         vec![marked(), json!({"accept": null})],
         vec![
             redirected.clone(),
@@ -65,20 +76,13 @@ fn filter(proxy_uid: u32) -> Vec<Vec<Value>> {
             json!({"accept": null}),
         ],
         vec![redirected, matches(payload("ip6", "daddr"), json!("::1")), json!({"accept": null})],
+        vec![direction("reply"), from_ops(), counter(), reset()],
         vec![direction("reply"), json!({"accept": null})],
-        vec![
-            matches(payload("tcp", "dport"), own.clone()),
-            counter(),
-            json!({"reject": {"type": "tcp reset"}}),
-        ],
+        vec![matches(payload("tcp", "dport"), own.clone()), counter(), reset()],
         vec![matches(payload("udp", "dport"), own), counter(), prohibited()],
         vec![matches(meta("oifname"), json!("lo")), json!({"accept": null})],
         vec![matches(payload("icmpv6", "type"), kernel_icmpv6()), json!({"accept": null})],
-        vec![
-            matches(meta("l4proto"), json!("tcp")),
-            counter(),
-            json!({"reject": {"type": "tcp reset"}}),
-        ],
+        vec![matches(meta("l4proto"), json!("tcp")), counter(), reset()],
         vec![counter(), prohibited()],
     ]
 }
@@ -137,12 +141,20 @@ fn marked() -> Value {
     matches(json!({"ct": {"key": "mark"}}), json!(MARK))
 }
 
+fn from_ops() -> Value {
+    matches(payload("tcp", "sport"), json!(ports::OPS))
+}
+
 fn redirect(port: u16) -> Value {
     json!({"redirect": {"port": port}})
 }
 
 fn counter() -> Value {
     json!({"counter": null})
+}
+
+fn reset() -> Value {
+    json!({"reject": {"type": "tcp reset"}})
 }
 
 fn prohibited() -> Value {

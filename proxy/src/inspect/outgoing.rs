@@ -93,7 +93,8 @@ where
         let frame = match &mut this.source {
             Source::Empty => None,
             Source::AsItComes(body) => match ready!(Pin::new(body).poll_frame(cx)) {
-                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                // The agent's side broke, which must not be blamed on the server.
+                Some(Err(_)) => return Poll::Ready(Some(Err(this.trip(Refusal::BodyBroken)))),
                 frame => frame.and_then(Result::ok),
             },
             Source::Held { chunks, length, .. } => chunks.pop_front().map(|chunk| {

@@ -213,6 +213,39 @@ fn replies_to_those_who_came_in_pass() {
     }
 }
 
+/// The port is open to the cluster, so whoever takes it from a dead proxy must not be heard.
+#[test]
+fn nobody_but_the_proxy_answers_on_its_port_for_metrics() {
+    let namespaces = Namespaces::captured();
+    for pod in [POD_V4, POD_V6] {
+        let target = SocketAddr::new(pod, 15020);
+        for uid in [AGENT, ROOT] {
+            let _thief = listen(&namespaces, Side::Pod, uid, target);
+            let outside = || TcpStream::connect_timeout(&target, QUIET);
+            let answered = namespaces.within(Side::World, ROOT, outside);
+            assert!(answered.is_err(), "uid {uid} answered at {target}");
+        }
+    }
+}
+
+/// What the proxy wrote before it closed arrives whole, though its socket has no uid any more.
+#[test]
+fn metrics_arrive_whole() {
+    let namespaces = Namespaces::captured();
+    let target = SocketAddr::new(POD_V4, 15020);
+    let listener = listen(&namespaces, Side::Pod, PROXY, target);
+    let connect = || TcpStream::connect_timeout(&target, PATIENCE);
+    let mut client = namespaces.within(Side::World, ROOT, connect).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut answering, _) = listener.accept().unwrap();
+    let written = vec![b'x'; 1 << 20];
+    let sender = std::thread::spawn(move || answering.write_all(&written));
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).unwrap();
+    sender.join().unwrap().unwrap();
+    assert_eq!(got.len(), 1 << 20);
+}
+
 #[test]
 fn writing_twice_is_writing_once() {
     let namespaces = Namespaces::captured();

@@ -68,7 +68,7 @@ fn filter(proxy_uid: u32) -> Vec<Vec<Value>> {
         ],
         vec![uid(proxy_uid), json!({"accept": null})],
         vec![marked(), direction("original"), another(proxy_uid), counter(), prohibited()],
-        vec![direction("reply"), from_ops(), another(proxy_uid), counter(), reset()],
+        vec![outward(), direction("reply"), from_ops(), another(proxy_uid), counter(), reset()],
         vec![marked(), json!({"accept": null})],
         vec![
             redirected.clone(),
@@ -76,7 +76,7 @@ fn filter(proxy_uid: u32) -> Vec<Vec<Value>> {
             json!({"accept": null}),
         ],
         vec![redirected, matches(payload("ip6", "daddr"), json!("::1")), json!({"accept": null})],
-        vec![direction("reply"), from_ops(), counter(), reset()],
+        vec![outward(), direction("reply"), from_ops(), counter(), reset()],
         vec![direction("reply"), json!({"accept": null})],
         vec![matches(payload("tcp", "dport"), own.clone()), counter(), reset()],
         vec![matches(payload("udp", "dport"), own), counter(), prohibited()],
@@ -139,6 +139,11 @@ fn mark_connection() -> Value {
 
 fn marked() -> Value {
     matches(json!({"ct": {"key": "mark"}}), json!(MARK))
+}
+
+/// Inside, the resets of rule 5 come from that port too.
+fn outward() -> Value {
+    json!({"match": {"op": "!=", "left": meta("oifname"), "right": "lo"}})
 }
 
 fn from_ops() -> Value {

@@ -206,7 +206,7 @@ fn replies_to_those_who_came_in_pass() {
             .within(Side::World, ROOT, || TcpStream::connect_timeout(&target, PATIENCE))
             .expect("the answer to an inbound connection passes");
         client.set_read_timeout(Some(PATIENCE)).unwrap();
-        listener.accept().unwrap().0.write_all(b"hello").unwrap();
+        accept(&namespaces, uid, &listener).write_all(b"hello").unwrap();
         let mut got = [0; 5];
         client.read_exact(&mut got).unwrap();
         assert_eq!(&got, b"hello");
@@ -237,7 +237,7 @@ fn metrics_arrive_whole() {
     let connect = || TcpStream::connect_timeout(&target, PATIENCE);
     let mut client = namespaces.within(Side::World, ROOT, connect).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
-    let (mut answering, _) = listener.accept().unwrap();
+    let mut answering = accept(&namespaces, PROXY, &listener);
     let written = vec![b'x'; 1 << 20];
     let sender = std::thread::spawn(move || answering.write_all(&written));
     let mut got = Vec::new();
@@ -317,6 +317,11 @@ fn connect(namespaces: &Namespaces, uid: u32, target: SocketAddr) -> io::Result<
         namespaces.within(Side::Pod, uid, || TcpStream::connect_timeout(&target, PATIENCE))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(stream)
+}
+
+/// A connection's uid is that of whoever accepted it.
+fn accept(namespaces: &Namespaces, uid: u32, listener: &TcpListener) -> TcpStream {
+    namespaces.within(Side::Pod, uid, || listener.accept().unwrap().0)
 }
 
 fn raw(domain: Domain, protocol: Protocol) -> Socket {

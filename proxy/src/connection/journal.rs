@@ -21,6 +21,7 @@ pub struct Subject {
 
 /// Proof that an allowed intent was recorded; without it nothing is dialled or sent.
 pub struct Recorded {
+    action: Action,
     id: IntentId,
     started: Instant,
     audit: AuditLog,
@@ -90,7 +91,7 @@ impl Pipeline {
             return Err(Refusal::AuditFailure);
         };
         self.metrics.decided(subject.action, Verdict::Allow, allowed.decision.code);
-        Ok(Recorded { id, started, audit: self.audit.clone() })
+        Ok(Recorded { id, action: subject.action, started, audit: self.audit.clone() })
     }
 }
 
@@ -118,6 +119,7 @@ impl Recorded {
             code: ending.refusal.as_ref().map(|refusal| refusal.code().as_str().to_owned()),
             reason: ending.refusal.as_ref().map(ToString::to_string),
             duration_ms: Some(elapsed),
+            action: Some(self.action.as_str().to_owned()),
             ..Record::new(Kind::Outcome, now())
         };
         // Not waited for: whoever got the bytes need not wait for the record of it.

@@ -115,8 +115,9 @@ impl AuditLog {
         };
         let (ended, end) = oneshot::channel();
         let max_bytes = config.max_bytes;
+        let clock = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         std::thread::Builder::new().name("audit-writer".to_owned()).spawn(move || {
-            opened.run(requests, &durable, max_bytes);
+            opened.run(requests, &clock, &durable, max_bytes);
             ended.send(()).ok();
         })?;
         Ok((log, shipping, end))

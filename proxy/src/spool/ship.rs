@@ -16,7 +16,7 @@ const BATCH_ENTRIES: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
 /// Between retries, doubled up to the second.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// Entries gather this long before they are sent, unless somebody waits for them.
+/// Entries gather this long before they are sent, unless they fill a batch already.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// Sends everything, for as long as the spool is written to. Returns when the writer has ended and
@@ -79,7 +79,9 @@ async fn run(
             return Ok(());
         };
         metrics.spooled_entries.set(i64::try_from(durable - done).unwrap_or(i64::MAX));
-        sleep(GATHER).await;
+        if durable - done < BATCH_ENTRIES as u64 {
+            sleep(GATHER).await;
+        }
         let late = |cause| ShipError { cause, progressed: done > stored };
         let durable = (*shipping.durable.borrow()).max(durable);
         let entries =

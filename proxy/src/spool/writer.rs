@@ -9,10 +9,18 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 /// Most records that share one `fdatasync`.
 const GROUP: usize = 512;
+/// How long outcomes wait for something to share an `fdatasync` with. Nobody waits for them, and
+/// one of their own would hold up the intent that comes next.
+const LINGER: Duration = Duration::from_millis(5);
+/// While more than this is free, what the shipper has removed need not be looked up.
+const AMPLE: u64 = 64 << 20;
 
 /// A spool that was opened and whose first or restart record is on disk.
 pub(super) struct Opened {
@@ -71,19 +79,12 @@ impl Opened {
     pub(super) fn run(
         mut self,
         mut queue: mpsc::Receiver<Append>,
+        clock: &Runtime,
         durable: &watch::Sender<u64>,
         max_bytes: u64,
     ) {
-        while let Some(first) = queue.blocking_recv() {
-            let mut closing = first.record.kind == Kind::Close;
-            let mut group = vec![first];
-            while !closing
-                && group.len() < GROUP
-                && let Ok(next) = queue.try_recv()
-            {
-                closing = next.record.kind == Kind::Close;
-                group.push(next);
-            }
+        while let Some(group) = gather(&mut queue, clock) {
+            let closing = group.last().is_some_and(closes);
             self.write(group, durable, max_bytes);
             if closing {
                 return;
@@ -95,7 +96,7 @@ impl Opened {
         let before = self.writer.clone();
         let mut lines = Vec::new();
         let mut waiting: Vec<Waiting> = Vec::with_capacity(group.len());
-        let room = max_bytes.saturating_sub(self.used());
+        let room = self.room(max_bytes);
         for append in group {
             match self.line(append.record, append.number) {
                 Ok((seq, line)) if (lines.len() + line.len()) as u64 <= room => {
@@ -150,7 +151,10 @@ impl Opened {
             let next = Tail::create(&self.dir, self.entries())
                 .map_err(|error| std::io::Error::other(error.to_string()));
             match next {
-                Ok(next) => self.tail = next,
+                Ok(next) => {
+                    self.closed_bytes += self.tail.bytes;
+                    self.tail = next;
+                }
                 // The old segment goes on; the next write tries again.
                 Err(error) => tracing::warn!(%error, "New segment not made"),
             }
@@ -158,13 +162,44 @@ impl Opened {
         Ok(())
     }
 
-    /// Bytes on disk. Segments are removed by the shipper, so the directory is asked.
-    fn used(&mut self) -> u64 {
+    /// Bytes that may still be written. Segments are removed by the shipper, so what is known here
+    /// is the least that is free; the directory is asked when that is little.
+    fn room(&mut self, max_bytes: u64) -> u64 {
+        let room = max_bytes.saturating_sub(self.closed_bytes + self.tail.bytes);
+        if room > AMPLE {
+            return room;
+        }
         if let Ok(segments) = segment::list(&self.dir) {
             self.closed_bytes = segments.iter().rev().skip(1).map(|s| s.bytes).sum();
         }
-        self.closed_bytes + self.tail.bytes
+        max_bytes.saturating_sub(self.closed_bytes + self.tail.bytes)
     }
+}
+
+/// What is written together: everything that waits, up to a Close. None: every sender is gone.
+fn gather(queue: &mut mpsc::Receiver<Append>, clock: &Runtime) -> Option<Vec<Append>> {
+    let mut group = vec![queue.blocking_recv()?];
+    let until = Instant::now() + LINGER;
+    let patient = |append: &Append| append.record.kind == Kind::Outcome;
+    let mut lingering = patient(&group[0]);
+    while group.len() < GROUP && !group.last().is_some_and(closes) {
+        let next = match queue.try_recv() {
+            Ok(next) => next,
+            Err(_) if !lingering => break,
+            Err(_) => match clock.block_on(async { timeout_at(until, queue.recv()).await }) {
+                Ok(Some(next)) => next,
+                // Time is up, or nobody is left who could write more.
+                Ok(None) | Err(_) => break,
+            },
+        };
+        lingering &= patient(&next);
+        group.push(next);
+    }
+    Some(group)
+}
+
+fn closes(append: &Append) -> bool {
+    append.record.kind == Kind::Close
 }
 
 /// The writer as it was before the entry `seq`, by replaying the lines that were kept.

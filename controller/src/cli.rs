@@ -130,19 +130,6 @@ impl Flags {
         nameservers(Path::new("/etc/resolv.conf"))
     }
 
-    /// `resources` of the proxy's container; what is empty is left out.
-    pub fn proxy_resources(&self) -> serde_json::Value {
-        let list = |cpu: &str, memory: &str| {
-            let given =
-                [("cpu", cpu), ("memory", memory)].into_iter().filter(|(_, v)| !v.is_empty());
-            given.map(|(k, v)| (k.to_owned(), v.into())).collect::<serde_json::Map<_, _>>()
-        };
-        serde_json::json!({
-            "requests": list(&self.proxy_resources_cpu_request, &self.proxy_resources_memory_request),
-            "limits": list(&self.proxy_resources_cpu_limit, &self.proxy_resources_memory_limit),
-        })
-    }
-
     /// Where proxies fetch snapshots.
     pub fn publish_url(&self) -> String {
         format!("https://exeat-publish.{}.svc:8443", self.namespace)

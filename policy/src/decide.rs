@@ -254,6 +254,19 @@ impl Policies {
         all.filter(denies).min().map(|at| Arc::clone(&set.rules[at].name))
     }
 
+    /// Whether some Allow rule names this host by less than `**`. Where only `**`, or observing,
+    /// lets a name pass, nobody has said that the name exists.
+    pub fn names_host(&self, name: &Name) -> bool {
+        let set = self.active();
+        let host = Host::Name(name.clone());
+        [&set.requests, &set.connects, &set.names].into_iter().any(|index| {
+            index.candidates(&host).any(|at| {
+                let rule = &set.rules[at];
+                rule.effect == Effect::Allow && rule.pattern.host != HostPattern::AnyName
+            })
+        })
+    }
+
     /// Whether TLS or HTTP to this host is taken apart: always, unless no `network.request` rule
     /// speaks of the host and a `network.connect` rule allows it as it is.
     pub fn intercepts(&self, scheme: Scheme, host: &Host, port: u16) -> bool {

@@ -276,6 +276,29 @@ fn outcomes(policies: &Policies) -> Vec<(Verdict, Code, Option<String>)> {
     all
 }
 
+#[test]
+fn a_host_is_named_by_less_than_everything() {
+    let policies = compiled(vec![policy(
+        "p",
+        Tier::Namespaced,
+        vec![
+            rule("all", "network.request", "https://**/**", Effect::Allow),
+            rule("one", "network.connect", "tcp://db.example:1", Effect::Allow),
+            rule("some", "network.dns", "*.own.example", Effect::Allow),
+            rule("not", "network.dns", "bad.example", Effect::Deny),
+        ],
+    )]);
+    for (name, named) in [
+        ("db.example", true),
+        ("a.own.example", true),
+        ("own.example", false),
+        ("bad.example", false),
+        ("db.example.svc.cluster.local", false),
+    ] {
+        assert_eq!(policies.names_host(&Name::parse(name).unwrap()), named, "{name}");
+    }
+}
+
 proptest! {
     #[test]
     fn order_never_matters(rules in prop::collection::vec(any_rule(), 0..12), cut in 0usize..12, turn in 0usize..12) {

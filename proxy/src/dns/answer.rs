@@ -7,6 +7,7 @@
 //! | HTTPS, SVCB of such a name | nothing, so no ECH keys and no other ports |
 //! | any other type | REFUSED |
 //! | a name below the cluster's or the pod's search domains that no rule allows | NXDOMAIN, so that resolvers try their next suffix |
+//! | `a.example.SUFFIX` with such a suffix, where `**` or observing alone allows it | the same: it is what a resolver made of `a.example` |
 //! | any other name | REFUSED with the reason as an Extended DNS Error (RFC 8914) |
 //! | what cannot be parsed | FORMERR, or nothing when there is no header |
 
@@ -135,6 +136,10 @@ impl Zone {
             let why = format!("{}; asking another way will not help", decision.reason);
             return refuse(code, &why, Some(decision));
         }
+        if self.is_expansion(name) && !policies.names_host(name) {
+            let why = "no rule names this name below a search domain";
+            return refuse(Code::SearchDomain, why, Some(decision));
+        }
         let mut message = reply(&question.request, ResponseCode::NoError);
         let answer = match question.record_type {
             RecordType::A | RecordType::AAAA => {
@@ -186,6 +191,12 @@ impl Zone {
             if rest.is_empty() { Some(rest) } else { rest.strip_suffix('.') }
         };
         self.search.iter().filter_map(front).min_by_key(|rest| rest.len())
+    }
+
+    /// Whether this is a name of several labels with a search domain behind it. Resolvers ask for
+    /// such names before they ask for the name itself, and would take our answer for it.
+    fn is_expansion(&self, name: &Name) -> bool {
+        self.without_suffix(name).is_some_and(|front| front.contains('.'))
     }
 
     /// Whether a resolver made this name of an allowed one and its search list. Such a question is
@@ -328,6 +339,77 @@ mod tests {
         let zone = Zone { search: vec![], has_ipv6: false };
         let question = parse(&packet("api.example.", RecordType::A)).unwrap();
         assert_eq!(zone.answer(&question, None, &Arc::default()).code, Code::NoPolicy);
+    }
+
+    /// With `ndots:5` a resolver asks for `api.example.agents.svc.cluster.local` first.
+    #[test]
+    fn what_everything_allows_is_not_taken_for_a_search_domain() {
+        let snapshot = |mode, resource: &str| Snapshot {
+            generation: 1,
+            pod_uid: "u".into(),
+            policies: vec![PolicySource {
+                origin: PolicyRef {
+                    tier: Tier::Namespaced,
+                    namespace: "agents".into(),
+                    name: "p".into(),
+                },
+                generation: 1,
+                mode,
+                rules: vec![RuleSource {
+                    name: "r".into(),
+                    action: "network.request".into(),
+                    resource: resource.into(),
+                    methods: vec![],
+                    effect: Effect::Allow,
+                    reason: None,
+                    deny_body_patterns: vec![],
+                }],
+                invalid: None,
+            }],
+            audit: AuditSettings::default(),
+            upstream_roots: String::new(),
+            control_roots: String::new(),
+        };
+        let conf = "search agents.svc.cluster.local svc.cluster.local cluster.local corp.example\n";
+        let zone = Zone { search: search_domains(conf, "cluster.local"), has_ipv6: false };
+        for (mode, resource, name, rcode) in [
+            (Mode::Enforce, "https://**/**", "api.example.", ResponseCode::NoError),
+            (
+                Mode::Enforce,
+                "https://**/**",
+                "api.example.agents.svc.cluster.local.",
+                ResponseCode::NXDomain,
+            ),
+            (
+                Mode::Observe,
+                "https://a.example/**",
+                "api.example.corp.example.",
+                ResponseCode::NXDomain,
+            ),
+            (
+                Mode::Observe,
+                "https://a.example/**",
+                "db.ns.svc.cluster.local.",
+                ResponseCode::NXDomain,
+            ),
+            (
+                Mode::Observe,
+                "https://a.example/**",
+                "intranet.corp.example.",
+                ResponseCode::NoError,
+            ),
+            (
+                Mode::Enforce,
+                "http://*.svc.cluster.local/**",
+                "db.ns.svc.cluster.local.",
+                ResponseCode::NoError,
+            ),
+        ] {
+            let policies = Policies::compile(&snapshot(mode, resource));
+            let question = parse(&packet(name, RecordType::A)).unwrap();
+            let answered = zone.answer(&question, Some(&policies), &Arc::default());
+            assert_eq!(answered.message.metadata.response_code, rcode, "{resource} {name}");
+        }
     }
 
     #[test]

@@ -57,6 +57,16 @@ async fn a_bad_chunk_ends_the_request_and_the_connection() {
     assert_eq!(world.reached(), (0, 0));
 }
 
+/// Without a content rule the head has left by then; the agent is told that the fault is its own.
+#[tokio::test]
+async fn a_bad_chunk_of_a_streamed_body_is_not_blamed_on_the_server() {
+    let world = World::under(&[allow("http://api.example.com/**")]).await;
+    let head = "POST / HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = world.raw(&format!("{API_AT}:80"), &format!("{head}zz\r\n{HIDDEN}")).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("broke off or was malformed"), "{answer}");
+}
+
 #[tokio::test]
 async fn requests_before_a_malformed_one_are_answered_first() {
     let world = World::under(&[allow("http://api.example.com/**")]).await;

@@ -1,7 +1,7 @@
 # What people and CI run. Everything that is built is cached under ~/.cache/exeat by version.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test check e2e images cluster cluster-down fuzz-smoke
+.PHONY: help demo demo-down test check e2e images cluster cluster-down fuzz-smoke bench
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ e2e: ## The cases on a cluster (KUBECONFIG, else a test cluster of their own)
 
 fuzz-smoke: ## Every fuzz target for a few seconds
 	@e2e/test fuzz
+
+bench: ## Interception by Exeat, hudsucker and Envoy, and the cost of a decision (docs/benchmarks.md)
+	@bench/run
+	@cargo bench -p exeat-policy --bench decide -- --quick
 
 images: ## Build the images, and load them into the test cluster when it is up
 	@e2e/images/build

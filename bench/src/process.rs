@@ -115,5 +115,5 @@ pub(crate) fn free_port() -> std::io::Result<u16> {
 /// Whether a path is on a file system that lives in memory.
 pub(crate) fn in_memory(path: &Path) -> bool {
     const TMPFS_MAGIC: i64 = 0x0102_1994;
-    rustix::fs::statfs(path).is_ok_and(|found| found.f_type as i64 == TMPFS_MAGIC)
+    rustix::fs::statfs(path).is_ok_and(|found| found.f_type == TMPFS_MAGIC)
 }

@@ -4,6 +4,9 @@ use anyhow::Context as _;
 use serde::Serialize;
 use std::fmt;
 
+/// Added latencies below this are as much the scheduler's as the proxy's.
+const NOISE_US: f64 = 20.0;
+
 /// One proxy in one round.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sample {
@@ -12,6 +15,9 @@ pub(crate) struct Sample {
     pub(crate) cpu_us: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
+    /// Over the upstream without a proxy, just before.
+    pub(crate) added_p50_us: f64,
+    pub(crate) added_p99_us: f64,
     pub(crate) resident_kib: u64,
 }
 
@@ -23,6 +29,8 @@ pub(crate) struct Row {
     cpu_us: f64,
     p50_us: f64,
     p99_us: f64,
+    added_p50_us: f64,
+    added_p99_us: f64,
     resident_kib: f64,
 }
 
@@ -55,6 +63,8 @@ impl Row {
             cpu_us: median(|one| one.cpu_us)?,
             p50_us: median(|one| one.p50_us)?,
             p99_us: median(|one| one.p99_us)?,
+            added_p50_us: median(|one| one.added_p50_us)?,
+            added_p99_us: median(|one| one.added_p99_us)?,
             resident_kib: median(|one| one.resident_kib as f64)?,
         })
     }
@@ -66,8 +76,6 @@ impl Row {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let direct = self.rows.iter().find(|row| !row.is_proxy());
-        let (p50, p99) = direct.map_or((0.0, 0.0), |row| (row.p50_us, row.p99_us));
         let disk = if self.machine.spool_in_memory { "memory" } else { "disk" };
         writeln!(
             f,
@@ -84,11 +92,10 @@ impl fmt::Display for Report {
             write!(f, "| {} | {:.0} ", row.name, row.per_second)?;
             if row.is_proxy() {
                 let mib = row.resident_kib / 1024.0;
-                let (added50, added99) = (row.p50_us - p50, row.p99_us - p99);
                 writeln!(
                     f,
-                    "| {:.0} | {:.0} | {:.0} | {added50:.0} | {added99:.0} | {mib:.0} |",
-                    row.cpu_us, row.p50_us, row.p99_us
+                    "| {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {mib:.0} |",
+                    row.cpu_us, row.p50_us, row.p99_us, row.added_p50_us, row.added_p99_us
                 )?;
             } else {
                 writeln!(f, "| | {:.0} | {:.0} | | | |", row.p50_us, row.p99_us)?;
@@ -102,14 +109,19 @@ impl fmt::Display for Report {
         for row in self.rows.iter().filter(|row| row.is_proxy() && row.name != ours.name) {
             writeln!(
                 f,
-                "| {} | {:.2} × | {:.2} × | {:.2} × | {:.2} × |",
+                "| {} | {} | {} | {} | {} |",
                 row.name,
-                ours.per_second / row.per_second,
-                ours.cpu_us / row.cpu_us,
-                (ours.p50_us - p50) / (row.p50_us - p50),
-                (ours.p99_us - p99) / (row.p99_us - p99),
+                ratio(ours.per_second, row.per_second, 0.0),
+                ratio(ours.cpu_us, row.cpu_us, 0.0),
+                ratio(ours.added_p50_us, row.added_p50_us, NOISE_US),
+                ratio(ours.added_p99_us, row.added_p99_us, NOISE_US),
             )?;
         }
         Ok(())
     }
+}
+
+/// No ratio to what is within the noise of the measurement.
+fn ratio(ours: f64, theirs: f64, noise: f64) -> String {
+    if theirs > noise { format!("{:.2} ×", ours / theirs) } else { "–".to_owned() }
 }

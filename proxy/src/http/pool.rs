@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Idle connections kept per place, and in all. An agent that asks one place over more HTTP/1.1
-/// connections than are kept pays for a TLS handshake with most of its requests.
+/// connections than are kept keeps paying for TLS handshakes.
 const PER_PLACE: usize = 64;
 const IN_ALL: usize = 256;
 /// An idle connection older than this is dropped. Short of what servers usually wait, so that

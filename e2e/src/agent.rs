@@ -6,6 +6,8 @@ use anyhow::Context;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::AttachParams;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
@@ -70,6 +72,19 @@ impl Agent {
     /// answer came).
     pub async fn curl(&self, arguments: &str) -> anyhow::Result<Output> {
         self.sh(&format!("curl -sS -m 10 -w '\\n%{{http_code}}' {arguments}")).await
+    }
+
+    /// Runs a Python program in the agent's container with one argument in JSON, and reads the
+    /// JSON that it prints.
+    pub async fn python<T: DeserializeOwned>(
+        &self,
+        program: &str,
+        argument: &Value,
+    ) -> anyhow::Result<T> {
+        let argument = argument.to_string();
+        let output = self.exec("agent", &["python3", "-c", program, &argument]).await?;
+        output.expect_success()?;
+        serde_json::from_str(&output.stdout).with_context(|| format!("reading {output:?}"))
     }
 
     /// The address of the pod.

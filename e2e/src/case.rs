@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::agent::Agent;
 use crate::cluster::{Cluster, objects};
-use crate::internet::{Host, arrivals_at};
+use crate::internet::{Host, arrivals, arrivals_at};
 
 const POD_TIMEOUT: Duration = Duration::from_secs(60);
 /// A new policy must have reached the admission webhooks' index.
@@ -136,6 +136,14 @@ impl Case {
     pub async fn expect_nothing_at(&self, host: Host) -> anyhow::Result<()> {
         let rows = arrivals_at(host).await?;
         anyhow::ensure!(rows.is_empty(), "something arrived at {}: {rows:?}", host.name);
+        Ok(())
+    }
+
+    /// Fails when a single packet of anybody ever arrived at a host that no policy names.
+    pub async fn expect_nothing_forbidden(&self) -> anyhow::Result<()> {
+        let mut rows = arrivals().await?;
+        rows.retain(|row| Host::FORBIDDEN.iter().any(|host| row.address == host.address));
+        anyhow::ensure!(rows.is_empty(), "something arrived where nothing may: {rows:?}");
         Ok(())
     }
 

@@ -65,7 +65,7 @@ pub(crate) fn objects(yaml: &str) -> anyhow::Result<Vec<DynamicObject>> {
     Ok(objects)
 }
 
-fn kubeconfig() -> anyhow::Result<PathBuf> {
+pub(crate) fn kubeconfig() -> anyhow::Result<PathBuf> {
     if let Some(file) = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
         return Ok(file.into());
     }

@@ -14,9 +14,11 @@
 mod agent;
 mod case;
 mod cluster;
+mod command;
 mod internet;
 
 pub use agent::{Agent, Output};
 pub use case::Case;
 pub use cluster::Cluster;
+pub use command::exeat;
 pub use internet::{Arrivals, Host, arrivals, arrivals_at};

@@ -3,5 +3,6 @@
 //! the chart installed (`e2e/images/build && e2e/install`).
 
 mod admit;
+mod audit;
 mod bypass;
 mod egress;

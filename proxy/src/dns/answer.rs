@@ -136,7 +136,7 @@ impl Zone {
             let why = format!("{}; asking another way will not help", decision.reason);
             return refuse(code, &why, Some(decision));
         }
-        if self.is_expansion(name) && !policies.names_host(name) {
+        if self.is_expansion(name, policies) {
             let why = "no rule names this name below a search domain";
             return refuse(Code::SearchDomain, why, Some(decision));
         }
@@ -194,9 +194,14 @@ impl Zone {
     }
 
     /// Whether this is a name of several labels with a search domain behind it. Resolvers ask for
-    /// such names before they ask for the name itself, and would take our answer for it.
-    fn is_expansion(&self, name: &Name) -> bool {
-        self.without_suffix(name).is_some_and(|front| front.contains('.'))
+    /// such names before they ask for the name itself, and would take our answer for it. It is
+    /// taken at its word where a rule names it, and none names what is in front of the domain.
+    fn is_expansion(&self, name: &Name, policies: &Policies) -> bool {
+        let Some(front) = self.without_suffix(name).filter(|front| front.contains('.')) else {
+            return false;
+        };
+        let meant = Name::parse(front).is_ok_and(|front| policies.names_host(&front));
+        meant || !policies.names_host(name)
     }
 
     /// Whether a resolver made this name of an allowed one and its search list. Such a question is
@@ -355,15 +360,19 @@ mod tests {
                 },
                 generation: 1,
                 mode,
-                rules: vec![RuleSource {
-                    name: "r".into(),
-                    action: "network.request".into(),
-                    resource: resource.into(),
-                    methods: vec![],
-                    effect: Effect::Allow,
-                    reason: None,
-                    deny_body_patterns: vec![],
-                }],
+                rules: resource
+                    .split(' ')
+                    .enumerate()
+                    .map(|(n, resource)| RuleSource {
+                        name: format!("r{n}"),
+                        action: "network.request".into(),
+                        resource: resource.into(),
+                        methods: vec![],
+                        effect: Effect::Allow,
+                        reason: None,
+                        deny_body_patterns: vec![],
+                    })
+                    .collect(),
                 invalid: None,
             }],
             audit: AuditSettings::default(),
@@ -403,6 +412,12 @@ mod tests {
                 "http://*.svc.cluster.local/**",
                 "db.ns.svc.cluster.local.",
                 ResponseCode::NoError,
+            ),
+            (
+                Mode::Enforce,
+                "https://api.example/** http://*.svc.cluster.local/**",
+                "api.example.agents.svc.cluster.local.",
+                ResponseCode::NXDomain,
             ),
         ] {
             let policies = Policies::compile(&snapshot(mode, resource));

@@ -1,6 +1,7 @@
 //! One request, from its head to its response.
 
 use super::headers;
+use super::leftover::Leftover;
 use super::relayed::{Closing, Relayed};
 use super::strict;
 use super::target::Target;
@@ -54,6 +55,7 @@ async fn exchange(
         .contains_key(http::header::UPGRADE)
         .then(|| hyper::upgrade::on(&mut request));
     let (parts, body) = request.into_parts();
+    let body = Leftover::new(body, parts.headers.contains_key(http::header::EXPECT));
     let mut subject = session.subject(&parts);
 
     let wish = match session.wish(&parts) {
@@ -143,7 +145,7 @@ async fn exchange(
 }
 
 /// The length to put on the wire. An empty body of a method that usually has one keeps its zero.
-fn announced(parts: &Parts, body: &Outgoing<Incoming>) -> Option<u64> {
+fn announced(parts: &Parts, body: &Outgoing<Leftover>) -> Option<u64> {
     use http_body::Body as _;
     let exact = body.size_hint().exact()?;
     (exact > 0 || parts.headers.contains_key(http::header::CONTENT_LENGTH)).then_some(exact)
@@ -153,7 +155,7 @@ fn announced(parts: &Parts, body: &Outgoing<Incoming>) -> Option<u64> {
 struct Decided {
     target: Target,
     allowed: Allowed,
-    body: Outgoing<Incoming>,
+    body: Outgoing<Leftover>,
     digest: Option<String>,
     /// What the body added to what Observe policies said.
     observed: Option<String>,
@@ -194,7 +196,7 @@ impl Inner {
         parts: &Parts,
         target: Target,
         wish: Wish,
-        body: Incoming,
+        body: Leftover,
     ) -> Result<Decided, Refused> {
         let pipeline = &self.pipeline;
         let allowed = wish

@@ -7,6 +7,7 @@
 mod exchange;
 pub mod framing;
 mod headers;
+mod leftover;
 pub mod pool;
 mod relayed;
 mod strict;

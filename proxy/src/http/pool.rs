@@ -4,6 +4,7 @@
 //! roots that verified it are still the roots, and while its address is still one that may be
 //! dialled. Everything is bounded: per place, in all, and in time.
 
+use super::leftover::Leftover;
 use crate::inspect::Outgoing;
 use exeat_policy::normal::Host;
 use hyper::body::Incoming;
@@ -25,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(30);
 const READY: Duration = Duration::from_millis(250);
 
 /// The body of every request that goes out.
-pub type UpstreamBody = Outgoing<Incoming>;
+pub type UpstreamBody = Outgoing<Leftover>;
 
 /// What a connection was dialled for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -12,7 +12,7 @@
 //! | what cannot be parsed | FORMERR, or nothing when there is no header |
 
 use super::Synthetic;
-use exeat_policy::normal::{Host, Name};
+use exeat_policy::normal::Name;
 use exeat_policy::{Code, Decision, Intent, Policies, Verdict};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
@@ -221,11 +221,6 @@ pub fn search_domains(resolv_conf: &str, cluster_domain: &str) -> Vec<String> {
         .flat_map(str::split_whitespace);
     let all = listed.filter_map(|domain| Name::parse(domain).ok()).map(|name| name.to_string());
     all.chain([cluster_domain.to_owned()]).take(32).collect()
-}
-
-/// The host that a name stands for, in records.
-pub fn host(name: &Name) -> Host {
-    Host::Name(name.clone())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Filter expressions: `action:network effect:Deny since:1h`.
+//! Filter expressions: `action:network effect:Deny -code:SearchDomain since:1h`.
 //!
-//! Terms `key:value` are separated by spaces, and all must hold; an empty expression holds for
-//! everything. Values hold no spaces.
+//! Terms `key:value` are separated by spaces, and all must hold; `-key:value` must not hold. An
+//! empty expression holds for everything. Values hold no spaces.
 //!
 //! | key | holds for |
 //! |---|---|
@@ -26,10 +26,17 @@ pub const KEYS: [&str; 10] =
 /// An expression that was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    terms: Vec<Term>,
+    terms: Vec<Condition>,
 }
 
-/// One condition.
+/// A term, or its contrary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    pub negated: bool,
+    pub term: Term,
+}
+
+/// What a term asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Term {
     /// This action, or one that begins with it and a dot.
@@ -54,7 +61,7 @@ pub enum Term {
 pub enum FilterError {
     #[error("the filter is longer than {MAX_FILTER_BYTES} bytes")]
     TooLong,
-    #[error("{0:?} is not of the form key:value; keys are {keys}", keys = KEYS.join(", "))]
+    #[error("{0:?} is not of the form key:value or -key:value; keys are {keys}", keys = KEYS.join(", "))]
     Form(String),
     #[error("{0:?} is not a key; keys are {keys}", keys = KEYS.join(", "))]
     Key(String),
@@ -80,18 +87,30 @@ impl Filter {
             return Err(FilterError::TooLong);
         }
         let terms: Result<_, _> =
-            text.split_whitespace().map(|term| Term::parse(term, now)).collect();
+            text.split_whitespace().map(|term| Condition::parse(term, now)).collect();
         Ok(Self { terms: terms? })
     }
 
     /// The conditions, for a store that searches by index.
-    pub fn terms(&self) -> &[Term] {
+    pub fn terms(&self) -> &[Condition] {
         &self.terms
     }
 
     /// Whether every condition holds.
     pub fn matches(&self, subject: Subject<'_>) -> bool {
         self.terms.iter().all(|term| term.matches(subject))
+    }
+}
+
+impl Condition {
+    fn parse(term: &str, now: u64) -> Result<Self, FilterError> {
+        let positive = term.strip_prefix('-');
+        let term = Term::parse(positive.unwrap_or(term), now)?;
+        Ok(Self { negated: positive.is_some(), term })
+    }
+
+    fn matches(&self, subject: Subject<'_>) -> bool {
+        self.term.matches(subject) != self.negated
     }
 }
 
@@ -121,7 +140,7 @@ impl Term {
         })
     }
 
-    /// Whether this condition holds.
+    /// Whether the record is what the term asks for.
     pub fn matches(&self, subject: Subject<'_>) -> bool {
         let record = subject.record;
         let is = |field: &Option<String>, value: &str| field.as_deref() == Some(value);

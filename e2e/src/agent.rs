@@ -87,6 +87,12 @@ impl Agent {
         serde_json::from_str(&output.stdout).with_context(|| format!("reading {output:?}"))
     }
 
+    /// The node that the pod is on.
+    pub async fn node(&self) -> anyhow::Result<String> {
+        let pod = self.pods.get(&self.name).await?;
+        pod.spec.and_then(|spec| spec.node_name).context("the pod is on no node")
+    }
+
     /// The address of the pod.
     pub async fn address(&self) -> anyhow::Result<String> {
         let pod = self.pods.get(&self.name).await?;

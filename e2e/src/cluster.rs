@@ -51,9 +51,13 @@ impl Cluster {
     }
 }
 
-/// The objects of a YAML text of one or more documents.
+/// The objects of a YAML text of one or more documents. Its images are taken from
+/// `EXEAT_IMAGE_REPOSITORY` and `EXEAT_IMAGE_TAG` when these are set.
 pub(crate) fn objects(yaml: &str) -> anyhow::Result<Vec<DynamicObject>> {
-    let documents = serde_yaml::Deserializer::from_str(yaml).map(serde_json::Value::deserialize);
+    let yaml = ["agent", "internet"].into_iter().fold(yaml.to_owned(), |yaml, name| {
+        yaml.replace(&format!("localhost/exeat-{name}:dev"), &image(name))
+    });
+    let documents = serde_yaml::Deserializer::from_str(&yaml).map(serde_json::Value::deserialize);
     let mut objects = Vec::new();
     for document in documents {
         let document = document.context("reading the case's YAML")?;
@@ -65,10 +69,30 @@ pub(crate) fn objects(yaml: &str) -> anyhow::Result<Vec<DynamicObject>> {
     Ok(objects)
 }
 
+/// Where the cluster finds the image `exeat-NAME`.
+fn image(name: &str) -> String {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let repository = set("EXEAT_IMAGE_REPOSITORY").unwrap_or_else(|| "localhost".to_owned());
+    let tag = set("EXEAT_IMAGE_TAG").unwrap_or_else(|| "dev".to_owned());
+    format!("{repository}/exeat-{name}:{tag}")
+}
+
+/// The kubeconfig of the cluster under test.
 pub(crate) fn kubeconfig() -> anyhow::Result<PathBuf> {
-    if let Some(file) = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
-        return Ok(file.into());
+    match different_cluster()? {
+        Some(file) => Ok(file),
+        None => test_cluster(),
     }
+}
+
+/// The kubeconfig of `KUBECONFIG` when it is not the test cluster's.
+pub(crate) fn different_cluster() -> anyhow::Result<Option<PathBuf>> {
+    let set = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = test_cluster()?;
+    Ok(set.filter(|file| *file != own))
+}
+
+fn test_cluster() -> anyhow::Result<PathBuf> {
     let cache = match (std::env::var_os("EXEAT_CACHE"), std::env::var_os("XDG_CACHE_HOME")) {
         (Some(own), _) => PathBuf::from(own),
         (None, Some(xdg)) => PathBuf::from(xdg).join("exeat"),

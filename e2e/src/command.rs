@@ -30,7 +30,8 @@ pub async fn exeat(arguments: &[&str]) -> anyhow::Result<Output> {
 /// directories above this test's own program.
 async fn build() -> anyhow::Result<PathBuf> {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "-q", "-p", "exeat"])
+        // As lib/binaries.sh does, so that nothing is compiled for this alone.
+        .args(["build", "-q", "--workspace", "--bins", "--examples"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .status()
         .await

@@ -3,8 +3,25 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 use serde::Deserialize;
 use tokio::process::Command;
+
+use crate::agent::Agent;
+use crate::cluster::{Cluster, different_cluster};
+
+/// Where the test internet is in a cluster that is not ours (`e2e/internet`).
+const NAMESPACE: &str = "exeat-internet";
+const ASK: [&str; 6] = [
+    "curl",
+    "-sS",
+    "--fail-with-body",
+    "--unix-socket",
+    "/run/internet.sock",
+    "http://internet/counters",
+];
 
 /// One host of the test internet (`e2e/cluster/internet/hosts`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +47,7 @@ impl Host {
     pub const DOH: Self = Self { name: "doh.example", address: "203.0.113.80" };
     /// One more that no policy names.
     pub const OTHER: Self = Self { name: "other.example", address: "203.0.113.90" };
-    /// The cloud's metadata.
+    /// The cloud's metadata. A cluster that is not ours keeps its own, and counts nothing here.
     pub const METADATA: Self =
         Self { name: "metadata.internal.example", address: "169.254.169.254" };
 
@@ -55,8 +72,12 @@ pub struct Arrivals {
     pub payload: u64,
 }
 
-/// Everything that arrived since the cluster came up, or since the last reset.
+/// Everything that arrived since the cluster came up, or since the last reset. In a cluster of
+/// several nodes each node has a test internet of its own, and rows of its own.
 pub async fn arrivals() -> anyhow::Result<Vec<Arrivals>> {
+    if different_cluster()?.is_some() {
+        return arrivals_in_cluster().await;
+    }
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cluster/cluster");
     let output = Command::new(script)
         .args(["counters", "-o", "json"])
@@ -66,6 +87,24 @@ pub async fn arrivals() -> anyhow::Result<Vec<Arrivals>> {
     let errors = String::from_utf8_lossy(&output.stderr);
     anyhow::ensure!(output.status.success(), "counters of the test internet: {errors}");
     serde_json::from_slice(&output.stdout).context("reading the counters")
+}
+
+async fn arrivals_in_cluster() -> anyhow::Result<Vec<Arrivals>> {
+    let pods: Api<Pod> = Api::namespaced(Cluster::connect().await?.client, NAMESPACE);
+    let found = pods.list(&ListParams::default().labels("app=internet")).await?.items;
+    anyhow::ensure!(
+        !found.is_empty(),
+        "the cluster has no test internet; start it with: e2e/internet up"
+    );
+    let mut rows = Vec::new();
+    for pod in found {
+        let node = Agent { pods: pods.clone(), name: pod.name_any() };
+        let counted = node.exec("internet", &ASK).await?;
+        let counted: Vec<Arrivals> = serde_json::from_str(&counted.expect_success()?.stdout)
+            .with_context(|| format!("reading the counters of {}", node.name))?;
+        rows.extend(counted);
+    }
+    Ok(rows)
 }
 
 /// What arrived at a host, on every protocol and port.

@@ -8,7 +8,8 @@
 //! The cluster is that of `KUBECONFIG`, else the test cluster (`e2e/cluster/cluster up`). A
 //! cluster that cannot be reached fails the test, it never skips it.
 //!
-//! Bytes at the other side are counted by the test internet. Its hosts are of two sorts, so
+//! Bytes at the other side are counted by the test internet: beside the test cluster, in any
+//! other one inside of it (`e2e/internet up`). Its hosts are of two sorts, so
 //! that cases can run side by side: nothing may ever reach a [`Host::FORBIDDEN`] one.
 
 mod agent;

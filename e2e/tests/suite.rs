@@ -1,5 +1,5 @@
 //! All cases on a cluster, in one binary. `make test` runs it; by hand:
-//! `cargo test -p exeat-e2e --features cluster --test suite`, with the test cluster up and
+//! `cargo test --workspace --features exeat-e2e/cluster --test suite`, with the test cluster up and
 //! the chart installed (`e2e/images/build && e2e/install`).
 
 mod admit;

@@ -31,7 +31,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How long connections, and then the last audit, may take when the pod ends.
 const DRAIN: Duration = Duration::from_secs(5);
-const LAST_OUTCOMES: Duration = Duration::from_millis(200);
 const LAST_AUDIT: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
@@ -141,8 +140,6 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     stop.send_replace(true);
     while captures.join_next().await.is_some() {}
     tasks.0.shutdown().await;
-    // Outcomes are written by tasks of their own; they get a moment before the chain is closed.
-    sleep(LAST_OUTCOMES).await;
     if !audit.close(LAST_AUDIT).await {
         tracing::warn!(entries = metrics.spooled_entries.get(), "Ended with audit unshipped");
     }

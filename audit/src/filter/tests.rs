@@ -50,6 +50,8 @@ fn expressions_that_hold() {
         "since:2026-01-02T03:04:05.678Z",
         "since:2026-01-02t04:04:05.6+01:00",
         "  action:network   effect:Deny ",
+        "effect:Deny -code:SearchDomain",
+        "-namespace:other -host:*.example.org",
     ] {
         assert!(holds(expression), "{expression}");
     }
@@ -73,6 +75,8 @@ fn expressions_that_do_not_hold() {
         "since:59s",
         "since:2026-01-02T03:04:05.679Z",
         "action:network effect:Allow",
+        "-effect:Deny",
+        "action:network -pod:research-0",
     ] {
         assert!(!holds(expression), "{expression}");
     }
@@ -83,6 +87,8 @@ fn mistakes_are_named_with_what_would_be_right() {
     for (expression, said) in [
         ("network", "key:value"),
         ("action:", "key:value"),
+        ("-action", "-key:value"),
+        ("--code:Rule", "not a key"),
         (
             "verb:GET",
             "keys are action, effect, rule, code, host, method, pod, namespace, kind, since",
@@ -107,6 +113,8 @@ fn a_record_without_the_field_does_not_match() {
     for expression in ["action:network", "effect:Deny", "host:a", "rule:a", "code:a", "method:GET"]
     {
         assert!(!Filter::parse(expression, NOW).unwrap().matches(subject), "{expression}");
+        let contrary = format!("-{expression}");
+        assert!(Filter::parse(&contrary, NOW).unwrap().matches(subject), "{contrary}");
     }
 }
 

@@ -17,8 +17,14 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Terms `key:value` that all must hold, such as "action:network effect:Deny"
-    #[arg(long, default_value = "", hide_default_value = true, value_name = "EXPRESSION")]
+    /// Terms `key:value` that all must hold, `-key:value` that must not: "effect:Deny -code:SearchDomain"
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "EXPRESSION",
+        allow_hyphen_values = true
+    )]
     filter: String,
 
     /// How many records, counted from the newest

@@ -216,6 +216,9 @@ async fn filters_mean_the_same_in_sql_as_in_memory() {
         ("kind:genesis", 1),
         ("pod:research-1 namespace:agents code:Rule", 2),
         ("since:1h effect:deny", 1),
+        ("-action:network", 1),
+        ("kind:intent -effect:deny", 1),
+        ("-host:*.example.com", 2),
     ] {
         let path = format!("/v1/records?filter={}", filter.replace(' ', "+"));
         let (_, answer) = collector.get("auditor", &path).await;

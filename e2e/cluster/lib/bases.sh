@@ -3,6 +3,7 @@
 
 DEBIAN_RELEASE=bookworm
 BASE_IMAGE=localhost/debian:$DEBIAN_RELEASE-slim
+BUILDER_IMAGE=localhost/rust:$DEBIAN_RELEASE
 # Ordinary clients, as an agent's image has them.
 AGENT_IMAGE=localhost/exeat-agent:dev
 AGENT_PACKAGES=(
@@ -19,6 +20,12 @@ debian_mirror() {
   printf '%s\n' "${mirror%/}"
 }
 
+base_images() {
+  mkdir -p "$CACHE_DIR/buildah" "$IMAGES_DIR"
+  base_image
+  agent_image
+}
+
 # The base that the Dockerfile is given as BASE.
 base_image() {
   local key
@@ -26,6 +33,26 @@ base_image() {
   [[ -e $CACHE_DIR/buildah/base-$key.complete ]] && return
   with_progress "image $BASE_IMAGE" "$CLUSTER_DIR/log/image-base.log" debian_image "$BASE_IMAGE" ""
   touch "$CACHE_DIR/buildah/base-$key.complete"
+}
+
+# What the Dockerfile is given as BUILDER, in place of the official image of Rust.
+builder_image() {
+  local sysroot key
+  sysroot=$(rustc --print sysroot)
+  key=$(printf '%s' "$DEBIAN_RELEASE $(rustc --version) 1" | sha256sum | cut -c 1-12)
+  [[ -e $CACHE_DIR/buildah/builder-$key.complete ]] && return
+  with_progress "image $BUILDER_IMAGE" "$CLUSTER_DIR/log/image-builder.log" builder_image_now "$sysroot"
+  touch "$CACHE_DIR/buildah/builder-$key.complete"
+}
+
+builder_image_now() {
+  local container part
+  debian_image "$BUILDER_IMAGE" build-essential,ca-certificates,pkg-config
+  container=$(in_store from "$BUILDER_IMAGE")
+  for part in bin lib libexec; do
+    [[ ! -d $1/$part ]] || in_store copy "$container" "$1/$part" "/usr/local/$part"
+  done
+  in_store commit --rm "$container" "$BUILDER_IMAGE"
 }
 
 agent_image() {

@@ -2,7 +2,6 @@
 # names, and counters of everything that arrives (internet/hosts has the table).
 # shellcheck shell=bash disable=SC2034,SC2154
 
-INTERNET_BINARY=${CARGO_TARGET_DIR:-$REPOSITORY/target}/debug/internet
 INTERNET_SOCKET=$RUN_DIR/internet.sock
 # The authority that signs the servers' certificates: what the chart is given as a root.
 INTERNET_CA=$CLUSTER_DIR/internet-ca.crt
@@ -11,18 +10,12 @@ internet_addresses() {
   awk '/^[0-9]/ { print $1 ($1 ~ /^169/ ? "/32" : "/24") }' "$here/internet/hosts"
 }
 
-build_internet() {
-  command -v cargo >/dev/null || die "Rust is needed (rustup fetches the version that the repository names)" "See https://rustup.rs"
-  with_progress "compiling the test internet" "$CLUSTER_DIR/log/build-internet.log" \
-    env -C "$REPOSITORY" cargo build -p exeat-e2e --bin internet
-}
-
 start_internet() {
   mkdir -p "$RUN_DIR/log"
-  write_corefile >"$RUN_DIR/internet.corefile"
+  write_corefile "" >"$RUN_DIR/internet.corefile"
   in_netns "$INTERNET_NETNS" nft -f "$here/internet/counters.nft"
   # A copy, so that a later build does not disturb what runs.
-  cp --remove-destination "$INTERNET_BINARY" "$RUN_DIR/internet"
+  cp --remove-destination "$BINARIES_DIR/internet" "$RUN_DIR/internet"
   keep_in_internet internet "$RUN_DIR/internet" --hosts "$here/internet/hosts" --authority "$CLUSTER_DIR/internet-ca" --control "$INTERNET_SOCKET"
   keep_in_internet internet-dns coredns -conf "$RUN_DIR/internet.corefile"
   wait_until 20 "test internet" curl -sf --unix-socket "$INTERNET_SOCKET" http://internet/counters
@@ -52,9 +45,11 @@ stop_internet() {
   in_netns "$INTERNET_NETNS" nft delete table ip arrivals 2>/dev/null || true
 }
 
-# One server block for each wildcard, and the plain names in the root block.
+# One server block for each wildcard, and the plain names in the root block. With an address,
+# other names are asked there.
+#   write_corefile ADDRESS|""
 write_corefile() {
-  local address names name parent pattern
+  local address names name parent pattern other=$1
   while read -r address names; do
     for name in $names; do
       [[ $name == \** ]] || continue
@@ -77,7 +72,9 @@ COREFILE
   echo "    hosts {"
   awk '/^[0-9]/ { line = $1; for (i = 2; i <= NF; i++) if ($i !~ /^\*/) line = line " " $i; print "        " line }' "$here/internet/hosts"
   echo "        ttl 5"
+  [[ -z $other ]] || echo "        fallthrough"
   echo "    }"
+  [[ -z $other ]] || echo "    forward . $other"
   echo "}"
 }
 
@@ -92,20 +89,21 @@ counters() {
     shift
   done
   [[ -S $INTERNET_SOCKET ]] || die "the test internet is down" "Start it with: cluster up"
-  local arrivals payload
-  arrivals=$(in_netns "$INTERNET_NETNS" nft -j list table ip arrivals)
-  payload=$(curl -sf --unix-socket "$INTERNET_SOCKET" http://internet/counters)
-  if [[ -n $reset ]]; then
-    in_netns "$INTERNET_NETNS" nft 'flush set ip arrivals ports; flush set ip arrivals others'
-    curl -sf --unix-socket "$INTERNET_SOCKET" -X DELETE http://internet/counters >/dev/null
-  fi
-  local merged
-  merged=$(jq -n --argjson arrivals "$arrivals" --argjson payload "$payload" -f "$here/internet/counters.jq")
-  case $format in
-    json) printf '%s\n' "$merged" ;;
+  local arrived
+  arrived=$(ask_counters GET)
+  [[ -z $reset ]] || ask_counters DELETE
+  show_counters "$format" "$arrived"
+}
+
+ask_counters() { curl -sS --fail-with-body -X "$1" --unix-socket "$INTERNET_SOCKET" http://internet/counters; }
+
+# show_counters table|json ROWS
+show_counters() {
+  case $1 in
+    json) printf '%s\n' "$2" ;;
     table)
       jq -r '["ADDRESS", "PROTOCOL", "PORT", "PACKETS", "BYTES", "PAYLOAD"], (.[] | [.address, .protocol, .port, .packets, .bytes, .payload]) | @tsv' \
-        <<<"$merged" | column -t -s $'\t'
+        <<<"$2" | column -t -s $'\t'
       ;;
     *) die "counters: -o json or -o table" ;;
   esac

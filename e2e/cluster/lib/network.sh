@@ -5,7 +5,6 @@
 
 make_namespaces() {
   ip netns add "$NODE_NETNS"
-  ip netns add "$INTERNET_NETNS"
   ip link add "$NODE_LINK" type veth peer name host0 netns "$NODE_NETNS"
   ip addr add "$HOST_ADDRESS/30" dev "$NODE_LINK"
   ip link set "$NODE_LINK" up
@@ -16,6 +15,14 @@ make_namespaces() {
   # A client on the node needs some route to the service range before kube-proxy rewrites it.
   ip -n "$NODE_NETNS" route add "$SERVICE_RANGE" dev host0
 
+  in_netns "$NODE_NETNS" sysctl -qw net.ipv4.ip_forward=1
+  in_netns "$NODE_NETNS" sysctl -qw net.bridge.bridge-nf-call-iptables=1 2>/dev/null ||
+    { modprobe br_netfilter 2>/dev/null && in_netns "$NODE_NETNS" sysctl -qw net.bridge.bridge-nf-call-iptables=1; } ||
+    say "no br_netfilter: services reached from their own pod may not answer"
+}
+
+make_internet() {
+  ip netns add "$INTERNET_NETNS"
   ip -n "$NODE_NETNS" link add internet0 type veth peer name node0 netns "$INTERNET_NETNS"
   ip -n "$NODE_NETNS" addr add "$INTERNET_GATEWAY/24" dev internet0
   ip -n "$NODE_NETNS" link set internet0 up
@@ -27,11 +34,6 @@ make_namespaces() {
   done
   ip -n "$INTERNET_NETNS" route add default via "$INTERNET_GATEWAY"
   ip -n "$NODE_NETNS" route add "$METADATA_ADDRESS/32" via "$INTERNET_DNS"
-
-  in_netns "$NODE_NETNS" sysctl -qw net.ipv4.ip_forward=1
-  in_netns "$NODE_NETNS" sysctl -qw net.bridge.bridge-nf-call-iptables=1 2>/dev/null ||
-    { modprobe br_netfilter 2>/dev/null && in_netns "$NODE_NETNS" sysctl -qw net.bridge.bridge-nf-call-iptables=1; } ||
-    say "no br_netfilter: services reached from their own pod may not answer"
 }
 
 remove_namespaces() {

@@ -40,5 +40,14 @@ INTERNET_GATEWAY=203.0.113.1
 INTERNET_DNS=203.0.113.53
 METADATA_ADDRESS=169.254.169.254
 
+# Whether KUBECONFIG names a cluster other than the test cluster.
+different_cluster() { [[ -n ${KUBECONFIG:-} && $KUBECONFIG != "$KUBECONFIG_FILE" ]]; }
+
+# image_reference NAME: where the cluster finds the image exeat-NAME.
+image_reference() { printf '%s/exeat-%s:%s\n' "${EXEAT_IMAGE_REPOSITORY:-localhost}" "$1" "${EXEAT_IMAGE_TAG:-dev}"; }
+
+# example FILE: an example, with the agent's image where the cluster finds it.
+example() { sed "s#localhost/exeat-agent:dev#$(image_reference agent)#" "$REPOSITORY/examples/$1"; }
+
 PATH=$TOOLS_DIR/kubernetes-$KUBERNETES_VERSION:$TOOLS_DIR/helm-$HELM_VERSION:$TOOLS_DIR/kube-router-$KUBE_ROUTER_VERSION:$TOOLS_DIR/coredns-$COREDNS_VERSION:$DEBIAN_DIR/root/usr/bin:$DEBIAN_DIR/root/usr/sbin:$PATH:/usr/sbin:/sbin
 export PATH

@@ -78,15 +78,18 @@ async fn admit_uid_asked_for_is_never_the_proxys() -> anyhow::Result<()> {
 async fn admit_usual_proxy_uid_is_captured() -> anyhow::Result<()> {
     let yaml = [include_str!("policy.yaml"), include_str!("usual_proxy_uid.yaml")].join("\n---\n");
     Case::run(&yaml, async |case| {
-        let agent = case.agent("agent").await?;
-        let id = agent.sh("id -u").await?;
-        anyhow::ensure!(id.stdout.trim() == "1337", "{id:?}");
-        agent.curl("https://evil.example/").await?.expect_failure()?;
-        agent
-            .curl("--resolve evil.example:443:203.0.113.66 https://evil.example/")
-            .await?
-            .expect_failure_or_refusal()?;
-        agent.curl("https://203.0.113.66/").await?.expect_failure_or_refusal()?;
+        for pod in ["by-the-pod", "by-the-image"] {
+            let agent = case.agent(pod).await?;
+            let id = agent.sh("id -u").await?;
+            anyhow::ensure!(id.stdout.trim() == "1337", "{pod}: {id:?}");
+            agent.curl("https://api.your-company.com/").await?.expect_status("200")?;
+            agent.curl("https://evil.example/").await?.expect_failure()?;
+            agent
+                .curl("--resolve evil.example:443:203.0.113.66 https://evil.example/")
+                .await?
+                .expect_failure_or_refusal()?;
+            agent.curl("https://203.0.113.66/").await?.expect_failure_or_refusal()?;
+        }
         case.expect_nothing_at(exeat_e2e::Host::EVIL).await
     })
     .await

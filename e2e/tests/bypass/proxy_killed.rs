@@ -19,7 +19,8 @@ async fn bypass_proxy_killed() -> anyhow::Result<()> {
         let url = format!("https://{}", Host::DATA.name);
         agent.curl(&format!("{url}/before")).await?.expect_status("200")?;
         let uid = proxy_uid(case, "agent").await?;
-        Case::run_labelled(&[], include_str!("node.yaml"), async |node| {
+        let on_its_node = include_str!("node.yaml").replace("@NODE@", &agent.node().await?);
+        Case::run_labelled(&[], &on_its_node, async |node| {
             let node = node.agent("node").await?;
             // The kubelet starts it again at once, and then waits for ten seconds.
             let kill = format!(

@@ -12,7 +12,9 @@ async fn egress_controller_away() -> anyhow::Result<()> {
         agent.curl(&format!("{url}/before")).await?.expect_status("200")?;
         records_with(case, "/before").await?;
         let uid = super::proxy_uid(case, "agent").await?;
-        Case::run_labelled(&[], include_str!("../bypass/node.yaml"), async |node| {
+        let on_its_node =
+            include_str!("../bypass/node.yaml").replace("@NODE@", &agent.node().await?);
+        Case::run_labelled(&[], &on_its_node, async |node| {
             let node = node.agent("node").await?;
             route(&node, &uid, "add").await?;
             ask(&agent, "away").await?;

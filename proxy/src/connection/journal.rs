@@ -122,7 +122,6 @@ impl Recorded {
             action: Some(self.action.as_str().to_owned()),
             ..Record::new(Kind::Outcome, now())
         };
-        // Not waited for: whoever got the bytes need not wait for the record of it.
-        tokio::spawn(async move { self.audit.record_outcome(self.id, record).await });
+        self.audit.record_outcome(self.id, record);
     }
 }

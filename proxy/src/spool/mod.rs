@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 /// Records that may wait for the writer; the agent's traffic waits beyond that.
 const QUEUE: usize = 4096;
@@ -70,6 +71,8 @@ pub struct AuditLog {
     metrics: Arc<ProxyMetrics>,
     /// Number of entries acknowledged by the controller (last acknowledged sequence plus one).
     acknowledged: watch::Receiver<u64>,
+    /// Outcomes on their way to the writer, which [`AuditLog::close`] waits for.
+    outcomes: TaskTracker,
 }
 
 /// What the shipper needs of an open spool.
@@ -105,7 +108,13 @@ impl AuditLog {
         let (queue, requests) = mpsc::channel(QUEUE);
         let durable = watch::Sender::new(opened.entries());
         let acknowledged = watch::Sender::new(0);
-        let log = Self { queue, policies, metrics, acknowledged: acknowledged.subscribe() };
+        let log = Self {
+            queue,
+            policies,
+            metrics,
+            acknowledged: acknowledged.subscribe(),
+            outcomes: TaskTracker::new(),
+        };
         let shipping = Shipping {
             chain: opened.chain().clone(),
             key: SigningKey::from_seed(&opened.key().to_seed()),
@@ -143,11 +152,13 @@ impl AuditLog {
         }
     }
 
-    /// Writes how an intent ended; `record.id` is set here. A failure is counted.
-    pub async fn record_outcome(&self, id: IntentId, mut record: Record) {
+    /// Writes how an intent ended; `record.id` is set here. A failure is counted. Nobody waits for
+    /// it but [`AuditLog::close`]: whoever got the bytes need not wait for the record of them.
+    pub fn record_outcome(&self, id: IntentId, mut record: Record) {
         let Some(seq) = id.0 else { return };
         record.id = Some(seq);
-        self.record(record).await;
+        let log = self.clone();
+        self.outcomes.spawn(async move { log.record(record).await });
     }
 
     /// Writes any other record. A failure is counted.
@@ -158,9 +169,12 @@ impl AuditLog {
         }
     }
 
-    /// Writes the Close record, after which the writer takes no more, and waits up to `patience`
-    /// for the controller to have it. False: it has not.
+    /// Writes what outcomes are still on their way and then the Close record, after which the writer
+    /// takes no more, and waits up to `patience` for the controller to have it. False: it has not.
     pub async fn close(&self, patience: Duration) -> bool {
+        self.outcomes.close();
+        // Each of them gives up by itself after the same time.
+        timeout(DISK_LIMIT, self.outcomes.wait()).await.ok();
         match self.durable(Record::close(now()), false, Durability::Spooled).await {
             Ok(seq) => {
                 let mut acknowledged = self.acknowledged.clone();

@@ -49,7 +49,7 @@ async fn the_chain_goes_on_after_a_restart_and_verifies() {
     let (log, _shipping, ended) = open(config(&dir)).unwrap();
     for n in 0..20 {
         let id = log.record_intent(intent(n)).await.unwrap();
-        log.record_outcome(id, Record::outcome(now(), 0)).await;
+        log.record_outcome(id, Record::outcome(now(), 0));
     }
     drop(log);
     ended.await.unwrap();
@@ -66,6 +66,26 @@ async fn the_chain_goes_on_after_a_restart_and_verifies() {
     assert_eq!((kinds[0], kinds[41], kinds[42]), (Kind::Genesis, Kind::Restart, Kind::Close));
     let second: Record = serde_json::from_str(&all[1].record).unwrap();
     assert_eq!(second.id, Some(1), "an intent's id is its own sequence number");
+}
+
+#[tokio::test]
+async fn outcomes_on_their_way_come_before_the_close() {
+    let dir = TempDir::new().unwrap();
+    let (log, shipping, ended) = open(config(&dir)).unwrap();
+    for n in 0..50 {
+        let id = log.record_intent(intent(n)).await.unwrap();
+        log.record_outcome(id, Record::outcome(now(), 0));
+    }
+    // Nobody acknowledges anything here.
+    assert!(!log.close(Duration::ZERO).await);
+    drop(log);
+    ended.await.unwrap();
+    let kinds = entries(&shipping)
+        .iter()
+        .map(|e| serde_json::from_str::<Record>(&e.record).unwrap().kind)
+        .collect::<Vec<_>>();
+    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Outcome).count(), 50);
+    assert_eq!(kinds.last(), Some(&Kind::Close));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use exeat_audit::batch::{Entry, SignedHead};
-use exeat_audit::filter::{Filter, Term};
+use exeat_audit::filter::{Condition, Filter, Term};
 use exeat_audit::verify::STALE_MS;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -96,9 +96,13 @@ pub(super) fn search(
         conditions.push("c.namespace = ?".to_owned());
         values.push(namespace.to_owned().into());
     }
-    for term in filter.terms() {
+    for Condition { negated, term } in filter.terms() {
         let (condition, mut bound) = condition(term);
-        conditions.push(condition.to_owned());
+        conditions.push(match negated {
+            false => condition.to_owned(),
+            // What is not there is not what the term asks for.
+            true => format!("NOT ifnull({condition}, 0)"),
+        });
         values.append(&mut bound);
     }
     values.push(i64::from(last).into());

@@ -1,4 +1,6 @@
-//! Payload bytes that a server read, per address, protocol and port.
+//! What arrived, per address, protocol and port: packets and bytes as the kernel counted them at
+//! the door (`counters.nft`, in the namespace that this program runs in), and beside them the
+//! payload bytes that a server read. An address that nothing arrived at has no row.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -8,12 +10,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::process::Command;
+
+const FLUSH: &str = "flush set ip arrivals ports; flush set ip arrivals others";
 
 type Key = (IpAddr, &'static str, u16);
 
@@ -37,18 +43,53 @@ impl Counters {
         doors.entry((address, protocol, port)).or_default().clone()
     }
 
-    fn reset(&self) {
+    async fn reset(&self) -> anyhow::Result<()> {
+        nft(&[FLUSH]).await?;
         let doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         doors.values().for_each(|door| door.0.store(0, Ordering::Relaxed));
+        Ok(())
     }
 
-    fn rows(&self) -> serde_json::Value {
-        let doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let rows = doors.iter().map(|((address, protocol, port), door)| {
-            json!({"address": address, "protocol": protocol, "port": port, "payload": door.0.load(Ordering::Relaxed)})
-        });
-        rows.collect()
+    async fn rows(&self) -> anyhow::Result<Value> {
+        let listed = nft(&["-j", "list", "table", "ip", "arrivals"]).await?;
+        let listed: Value = serde_json::from_slice(&listed).context("reading nft's answer")?;
+        let mut rows: Vec<Value> = elements(&listed).filter_map(|one| self.row(one)).collect();
+        rows.sort_by_key(ToString::to_string);
+        Ok(rows.into())
     }
+
+    /// `{"val": {"concat": [address, protocol, port]}, "counter": {...}}`; the port may be missing.
+    fn row(&self, element: &Value) -> Option<Value> {
+        let [address, protocol, port] = [0, 1, 2].map(|at| &element["val"]["concat"][at]);
+        let port = u16::try_from(port.as_u64().unwrap_or(0)).ok()?;
+        let key = (address.as_str()?.parse().ok()?, protocol.as_str().unwrap_or_default(), port);
+        let doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let payload = doors
+            .iter()
+            .find_map(|(door, read)| (*door == key).then(|| read.0.load(Ordering::Relaxed)));
+        Some(json!({
+            "address": address,
+            "protocol": protocol,
+            "port": port,
+            "packets": element["counter"]["packets"],
+            "bytes": element["counter"]["bytes"],
+            "payload": payload.unwrap_or(0),
+        }))
+    }
+}
+
+/// The elements of every set of a listing by `nft -j`.
+fn elements(listed: &Value) -> impl Iterator<Item = &Value> {
+    let objects = listed["nftables"].as_array().into_iter().flatten();
+    let sets = objects.filter_map(|object| object["set"]["elem"].as_array());
+    sets.flatten().map(|element| &element["elem"])
+}
+
+async fn nft(arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
+    let output = Command::new("nft").args(arguments).output().await.context("running nft")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "nft {arguments:?}: {errors}");
+    Ok(output.stdout)
 }
 
 impl Door {
@@ -101,17 +142,50 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
 }
 
 /// Answers the control socket.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     counters: &Counters,
     request: &Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    let done = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/counters") => counters.rows().await.map(|rows| rows.to_string()),
+        (&Method::DELETE, "/counters") => counters.reset().await.map(|()| String::new()),
+        _ => Err(anyhow::anyhow!("GET or DELETE /counters")),
+    };
     let mut response = Response::default();
-    match (request.method(), request.uri().path()) {
-        (&Method::GET, "/counters") => {
-            *response.body_mut() = Full::from(counters.rows().to_string())
-        }
-        (&Method::DELETE, "/counters") => counters.reset(),
-        _ => *response.status_mut() = http::StatusCode::NOT_FOUND,
-    }
+    *response.body_mut() = done.map_or_else(
+        |error| {
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            Full::from(format!("{error:#}\n"))
+        },
+        Full::from,
+    );
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_what_the_kernel_counted_and_what_a_server_read() {
+        let counters = Counters::default();
+        counters.door("203.0.113.10".parse().unwrap(), "tcp", 443).add(7);
+        let element = |concat: Value| json!({"elem": {"val": {"concat": concat}, "counter": {"packets": 2, "bytes": 120}}});
+        let listed = json!({"nftables": [
+            {"metainfo": {}},
+            {"set": {"name": "ports", "elem": [element(json!(["203.0.113.10", "tcp", 443])), element(json!(["203.0.113.10", "udp", 443]))]}},
+            {"set": {"name": "others", "elem": [element(json!(["203.0.113.66", "icmp"]))]}},
+            {"set": {"name": "empty"}},
+        ]});
+        let rows: Vec<Value> = elements(&listed).filter_map(|one| counters.row(one)).collect();
+        let row = |address, protocol, port, payload| json!({"address": address, "protocol": protocol, "port": port, "packets": 2, "bytes": 120, "payload": payload});
+        assert_eq!(
+            rows,
+            [
+                row("203.0.113.10", "tcp", 443, 7),
+                row("203.0.113.10", "udp", 443, 0),
+                row("203.0.113.66", "icmp", 0, 0),
+            ]
+        );
+    }
 }

@@ -8,9 +8,9 @@
 //! | 22, 853, 5432, 9000 | TCP | the bytes that came |
 //! | 443, 9000 | UDP | the bytes that came |
 //!
-//! The DNS server runs beside it, on port 53 of every address. `--control` is a Unix socket: `GET /counters` tells the payload bytes read per address,
-//! protocol and port, `DELETE /counters` starts again. It fails when no address can be
-//! bound; a single port that is taken is left out.
+//! The DNS server runs beside it, on port 53 of every address. `--control` is a Unix socket:
+//! `GET /counters` tells what arrived per address, protocol and port, `DELETE /counters` starts
+//! again. It fails when no address can be bound; a single port that is taken is left out.
 
 mod authority;
 mod counters;
@@ -42,23 +42,26 @@ const RAW_UDP: [u16; 2] = [443, 9000];
 /// Servers of the test internet.
 #[derive(Parser)]
 struct Arguments {
-    /// Table of addresses and names.
-    #[arg(long)]
-    hosts: PathBuf,
+    /// Table of addresses and names. Without it only the authority is made.
+    #[arg(long, requires = "control")]
+    hosts: Option<PathBuf>,
     /// Where the test authority is kept: PREFIX.crt and PREFIX.key, made when missing.
     #[arg(long)]
     authority: PathBuf,
     /// Unix socket that tells the counters.
-    #[arg(long)]
-    control: PathBuf,
+    #[arg(long, requires = "hosts")]
+    control: Option<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let table = std::fs::read_to_string(&arguments.hosts).context("reading the table of hosts")?;
-    let hosts = hosts::parse(&table)?;
     let authority = Arc::new(Authority::load_or_make(&arguments.authority)?);
+    let (Some(hosts), Some(control)) = (arguments.hosts, arguments.control) else {
+        return Ok(());
+    };
+    let table = std::fs::read_to_string(&hosts).context("reading the table of hosts")?;
+    let hosts = hosts::parse(&table)?;
     let counters = Counters::default();
 
     let mut doors = 0;
@@ -67,7 +70,7 @@ async fn main() -> anyhow::Result<()> {
     }
     anyhow::ensure!(doors > 0, "no address of the table could be bound");
     println!("serving {doors} doors");
-    serve_control(&arguments.control, counters).await
+    serve_control(&control, counters).await
 }
 
 /// Opens every port of a host and tells how many of them could be bound.
@@ -184,7 +187,7 @@ async fn serve_control(path: &std::path::Path, counters: Counters) -> anyhow::Re
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let counters = counters.clone();
-                async move { counters::answer(&counters, &request) }
+                async move { counters::answer(&counters, &request).await }
             });
             let served = auto::Builder::new(TokioExecutor::new());
             if let Err(error) = served.serve_connection(TokioIo::new(stream), service).await {

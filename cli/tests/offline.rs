@@ -66,6 +66,7 @@ fn export(directory: &Path, tamper: impl Fn(&str) -> String) -> PathBuf {
         Record::intent(at(), 1, "network.request", "https://a.example.com/", "Allow", "Rule"),
         Record::outcome(at(), 1),
         Record::intent(at(), 2, "network.request", resource, "Deny", "DefaultDeny"),
+        Record::intent(at(), 3, "network.dns", "a.svc.cluster.local", "Deny", "SearchDomain"),
         Record::close(at()),
     ];
     let entries: Vec<_> = records.iter().map(|record| writer.append(record).unwrap()).collect();
@@ -143,6 +144,21 @@ fn an_export_is_searched() {
     let output = exeat(&["audit", "--file", file, "--filter", "verb:GET"]);
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8(output.stderr).unwrap().contains("keys are action"));
+}
+
+#[test]
+fn a_table_leaves_out_the_search_list_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = export(directory.path(), str::to_owned);
+    let ask = |rest: &[&str]| {
+        let output = exeat(&[&["audit", "--file", file.to_str().unwrap()], rest].concat());
+        let said = String::from_utf8(output.stderr.clone()).unwrap();
+        (stdout(&output).contains("SearchDomain"), said.contains("left out"))
+    };
+    assert_eq!(ask(&[]), (false, true));
+    assert_eq!(ask(&["--filter", "code:SearchDomain"]), (true, false));
+    assert_eq!(ask(&["--filter", "-code:DefaultDeny"]), (true, false));
+    assert_eq!(ask(&["-o", "json"]), (true, false));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::table::Table;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use exeat_audit::export::{self, Line};
-use exeat_audit::filter::{Filter, Subject};
+use exeat_audit::filter::{Filter, Subject, Term};
 use exeat_audit::record::Record;
 use exeat_audit::verify::read_record;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub(crate) struct ShowArgs {
     #[arg(long, default_value_t = 50, value_name = "NUMBER")]
     last: usize,
 
-    /// A table for people, or one JSON object a line
+    /// A table for people, which leaves out search-list look-ups, or one JSON object a line
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
 
@@ -64,12 +64,21 @@ struct Found {
     record: Record,
 }
 
+/// What resolvers ask along their search list; nothing of it leaves, and it is most of what a
+/// person would have to read.
+const SEARCH_LIST: &str = "-code:SearchDomain";
+
 pub(crate) fn run(args: &ShowArgs) -> Result<ExitCode> {
     // Read here too, so that a mistake is named before anything is asked.
     let filter = Filter::parse(&args.filter, now())?;
+    let asks_by_code = filter.terms().iter().any(|one| matches!(one.term, Term::Code(_)));
+    let fold = args.output == Output::Table && !asks_by_code;
+    let expression =
+        if fold { format!("{} {SEARCH_LIST}", args.filter) } else { args.filter.clone() };
+    let filter = Filter::parse(&expression, now())?;
     let found = match &args.file {
         Some(file) => search_file(file, &filter, args)?,
-        None => block_on(search_cluster(args))?,
+        None => block_on(search_cluster(args, &expression))?,
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
     match args.output {
@@ -85,12 +94,17 @@ pub(crate) fn run(args: &ShowArgs) -> Result<ExitCode> {
     if found.is_empty() && args.output == Output::Table {
         eprintln!("No records match.");
     }
+    if fold {
+        eprintln!(
+            "Look-ups along the resolver's search list are left out; --filter code:SearchDomain shows them."
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn search_cluster(args: &ShowArgs) -> Result<Vec<Found>> {
+async fn search_cluster(args: &ShowArgs, expression: &str) -> Result<Vec<Found>> {
     let mut collector = Collector::connect(&args.connect).await?;
-    let filter = crate::connect::query_value(&args.filter);
+    let filter = crate::connect::query_value(expression);
     let path = collector.scoped(&format!("/v1/records?filter={filter}&last={}", args.last));
     let answer: Records = collector.get(&path).await?;
     Ok(answer.records)

@@ -51,22 +51,25 @@ impl Counters {
     }
 
     async fn rows(&self) -> anyhow::Result<Value> {
-        let listed = nft(&["-j", "list", "table", "ip", "arrivals"]).await?;
+        let listed = nft(&["-jn", "list", "table", "ip", "arrivals"]).await?;
         let listed: Value = serde_json::from_slice(&listed).context("reading nft's answer")?;
         let mut rows: Vec<Value> = elements(&listed).filter_map(|one| self.row(one)).collect();
         rows.sort_by_key(ToString::to_string);
         Ok(rows.into())
     }
 
-    /// `{"val": {"concat": [address, protocol, port]}, "counter": {...}}`; the port may be missing.
+    /// `{"val": {"concat": [address, protocol, port]}, "counter": {...}}`; the port may be missing,
+    /// the protocol is a number or, whatever nft was told, a name.
     fn row(&self, element: &Value) -> Option<Value> {
         let [address, protocol, port] = [0, 1, 2].map(|at| &element["val"]["concat"][at]);
         let port = u16::try_from(port.as_u64().unwrap_or(0)).ok()?;
-        let key = (address.as_str()?.parse().ok()?, protocol.as_str().unwrap_or_default(), port);
+        let protocol = protocol_name(protocol);
+        let parsed: IpAddr = address.as_str()?.parse().ok()?;
         let doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let payload = doors
-            .iter()
-            .find_map(|(door, read)| (*door == key).then(|| read.0.load(Ordering::Relaxed)));
+        let door = doors.iter().find(|((address, name, number), _)| {
+            (*address, *name, *number) == (parsed, protocol.as_str(), port)
+        });
+        let payload = door.map(|(_, door)| door.0.load(Ordering::Relaxed));
         Some(json!({
             "address": address,
             "protocol": protocol,
@@ -75,6 +78,17 @@ impl Counters {
             "bytes": element["counter"]["bytes"],
             "payload": payload.unwrap_or(0),
         }))
+    }
+}
+
+/// The name of an IP protocol, whether nft found it in `/etc/protocols` or not.
+fn protocol_name(protocol: &Value) -> String {
+    match protocol.as_u64() {
+        Some(1) => "icmp".to_owned(),
+        Some(6) => "tcp".to_owned(),
+        Some(17) => "udp".to_owned(),
+        Some(other) => other.to_string(),
+        None => protocol.as_str().unwrap_or_default().to_owned(),
     }
 }
 
@@ -173,8 +187,8 @@ mod tests {
         let element = |concat: Value| json!({"elem": {"val": {"concat": concat}, "counter": {"packets": 2, "bytes": 120}}});
         let listed = json!({"nftables": [
             {"metainfo": {}},
-            {"set": {"name": "ports", "elem": [element(json!(["203.0.113.10", "tcp", 443])), element(json!(["203.0.113.10", "udp", 443]))]}},
-            {"set": {"name": "others", "elem": [element(json!(["203.0.113.66", "icmp"]))]}},
+            {"set": {"name": "ports", "elem": [element(json!(["203.0.113.10", "tcp", 443])), element(json!(["203.0.113.10", 17, 443]))]}},
+            {"set": {"name": "others", "elem": [element(json!(["203.0.113.66", 1])), element(json!(["203.0.113.66", 132]))]}},
             {"set": {"name": "empty"}},
         ]});
         let rows: Vec<Value> = elements(&listed).filter_map(|one| counters.row(one)).collect();
@@ -185,6 +199,7 @@ mod tests {
                 row("203.0.113.10", "tcp", 443, 7),
                 row("203.0.113.10", "udp", 443, 0),
                 row("203.0.113.66", "icmp", 0, 0),
+                row("203.0.113.66", "132", 0, 0),
             ]
         );
     }

@@ -4,22 +4,25 @@
 # Each holds its binary, the shared libraries of that binary and the public CA roots; the
 # proxy's also `nft` and the names of protocols that it prints, for the init step. No shell, no package manager.
 #
-# BINARIES=prebuilt takes ./dist/exeat-controller and ./dist/exeat-proxy instead of compiling.
+# PREBUILT=yes takes ./dist/exeat-controller and ./dist/exeat-proxy instead of compiling.
 ARG BUILDER=rust:1.95-bookworm
 ARG BASE=debian:bookworm-slim
-ARG BINARIES=built
 
-FROM ${BUILDER} AS built
+FROM ${BUILDER} AS binaries
+ARG PREBUILT=
 WORKDIR /src
-RUN apt-get update && apt-get install -y --no-install-recommends cmake mold
 COPY . .
-RUN cargo build --locked --release -p exeat-controller -p exeat-proxy \
- && mkdir -p /binaries && cp target/release/exeat-controller target/release/exeat-proxy /binaries/
-
-FROM ${BASE} AS prebuilt
-COPY dist/exeat-controller dist/exeat-proxy /binaries/
-
-FROM ${BINARIES} AS binaries
+RUN set -eu; \
+    mkdir -p /binaries; \
+    if [ -n "$PREBUILT" ]; then \
+      cp dist/exeat-controller dist/exeat-proxy /binaries/; \
+    else \
+      apt-get update; \
+      apt-get install -y --no-install-recommends cmake mold; \
+      cargo build --locked --release -p exeat-controller -p exeat-proxy; \
+      cp target/release/exeat-controller target/release/exeat-proxy /binaries/; \
+      rm -rf target; \
+    fi
 
 # Everything that the images take from Debian, laid out under /controller and /proxy.
 FROM ${BASE} AS system

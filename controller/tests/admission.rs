@@ -253,6 +253,8 @@ async fn an_agent_is_injected_and_what_was_injected_is_valid() {
     assert_eq!(value("PIP_CERT"), "/own.pem");
     assert_eq!(value("SSL_CERT_FILE"), "/var/run/exeat/trust/bundle.crt");
     assert_eq!(value("DENO_CERT"), "/var/run/exeat/trust/ca.crt");
+    let java = value("JAVA_TOOL_OPTIONS");
+    assert!(java.as_str().unwrap().contains("=/var/run/exeat/trust/truststore.p12 "), "{java}");
     let response = create(&state, "/validate-pod", &pod).await;
     assert_eq!(response["allowed"], true, "{response}");
     assert_ne!(uid, uid_of(&injected(&state).await), "a uid is drawn per pod");

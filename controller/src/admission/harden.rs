@@ -64,6 +64,9 @@ const BUNDLE_VARIABLES: [&str; 6] = [
 /// Variables that add one certificate to a client's own roots.
 const EXTRA_VARIABLES: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
 
+/// A JVM reads no bundle of PEM. It says on its standard error that it read this variable.
+const JAVA_VARIABLE: &str = "JAVA_TOOL_OPTIONS";
+
 /// Hardens a container of the agent's and lets it trust the proxy. What the author wrote stays,
 /// unless it is weaker; what is forbidden has been refused before.
 pub(super) fn apply(container: &mut Value, pod_has_seccomp: bool) {
@@ -76,9 +79,17 @@ pub(super) fn apply(container: &mut Value, pod_has_seccomp: bool) {
     let env = array(container, "env");
     let bundle = BUNDLE_VARIABLES.map(|name| (name, "bundle.crt"));
     let extra = EXTRA_VARIABLES.map(|name| (name, "ca.crt"));
-    for (name, file) in bundle.into_iter().chain(extra) {
+    let files = bundle.into_iter().chain(extra);
+    let java = format!(
+        "-Djavax.net.ssl.trustStore={TRUST_PATH}/truststore.p12 \
+         -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=changeit"
+    );
+    let values = files
+        .map(|(name, file)| (name, format!("{TRUST_PATH}/{file}")))
+        .chain([(JAVA_VARIABLE, java)]);
+    for (name, value) in values {
         if !env.iter().any(|e| e["name"] == name) {
-            env.push(json!({"name": name, "value": format!("{TRUST_PATH}/{file}")}));
+            env.push(json!({"name": name, "value": value}));
         }
     }
 }

@@ -39,7 +39,7 @@ base_image() {
 builder_image() {
   local sysroot key
   sysroot=$(rustc --print sysroot)
-  key=$(printf '%s' "$DEBIAN_RELEASE $(rustc --version) 1" | sha256sum | cut -c 1-12)
+  key=$(printf '%s' "$DEBIAN_RELEASE $(rustc --version) 2" | sha256sum | cut -c 1-12)
   [[ -e $CACHE_DIR/buildah/builder-$key.complete ]] && return
   with_progress "image $BUILDER_IMAGE" "$CLUSTER_DIR/log/image-builder.log" builder_image_now "$sysroot"
   touch "$CACHE_DIR/buildah/builder-$key.complete"
@@ -52,6 +52,8 @@ builder_image_now() {
   for part in bin lib libexec; do
     [[ ! -d $1/$part ]] || in_store copy "$container" "$1/$part" "/usr/local/$part"
   done
+  # The crates come from where this machine gets them, which may have roots of its own.
+  in_store copy "$container" /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
   in_store commit --rm "$container" "$BUILDER_IMAGE"
 }
 

@@ -2,7 +2,7 @@
 # in $IMAGES_DIR, imported into the node when it starts.
 # shellcheck shell=bash
 
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+export BUILDAH_ISOLATION=chroot
 
 in_store() {
   buildah --root "$CACHE_DIR/buildah/store" --runroot "$CACHE_DIR/buildah/run" "$@"

@@ -88,11 +88,13 @@ remove_cgroups() {
   say "some control groups of pods are left under /sys/fs/cgroup (after $try tries)"
 }
 
+# The node's, and those that buildah leaves in its store.
 remove_mounts() {
   local mount
   while read -r mount; do
     umount -l "$mount" 2>/dev/null || true
-  done < <(awk -v under="$RUN_DIR/" 'index($2, under) == 1 { print $2 }' /proc/self/mounts | sort -r)
+  done < <(awk -v run="$RUN_DIR/" -v store="$CACHE_DIR/buildah/" \
+    'index($2, run) == 1 || index($2, store) == 1 { print $2 }' /proc/self/mounts | sort -r)
 }
 
 load_image() {

@@ -1,6 +1,6 @@
 //! Every ordinary client reaches what the policy allows, with its certificate checks on.
 
-use exeat_e2e::{Case, Host};
+use exeat_e2e::{Agent, Case, Host};
 
 #[tokio::test]
 async fn egress_allowed_https_passes() -> anyhow::Result<()> {
@@ -18,7 +18,22 @@ async fn egress_allowed_https_passes() -> anyhow::Result<()> {
         let node = format!("node -e 'require(\"https\").get(\"https://{host}/n\", r => console.log(r.statusCode))'");
         let answer = agent.sh(&node).await?;
         anyhow::ensure!(answer.stdout.trim() == "200", "node: {answer:?}");
-        Ok(())
+        java_trusts_what_the_bundle_holds(&agent).await
     })
     .await
+}
+
+/// A JVM is too large for the agent's image; what it reads is a PKCS#12 store, and OpenSSL does too.
+async fn java_trusts_what_the_bundle_holds(agent: &Agent) -> anyhow::Result<()> {
+    let certificates = "grep -c 'BEGIN CERT'";
+    let counts = format!(
+        "trust=/var/run/exeat/trust; echo \"$JAVA_TOOL_OPTIONS\" | grep -q =$trust/truststore.p12 || exit 1; \
+         openssl pkcs12 -in $trust/truststore.p12 -nokeys -passin pass:changeit | {certificates}; \
+         cat $trust/bundle.crt | {certificates}"
+    );
+    let answer = agent.sh(&counts).await?;
+    let counts: Vec<&str> = answer.stdout.split_whitespace().collect();
+    anyhow::ensure!(counts.len() == 2 && counts[0] == counts[1], "{answer:?}");
+    anyhow::ensure!(counts[0].parse::<u32>()? > 100, "the usual roots are missing: {answer:?}");
+    Ok(())
 }

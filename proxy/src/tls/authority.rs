@@ -6,6 +6,7 @@
 //! written to a volume that the agent's containers mount read-only. Files change by rename, so a
 //! reader sees the old or the new one, never half of one.
 
+use super::truststore;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
@@ -32,6 +33,8 @@ const BACKDATED: Duration = Duration::from_secs(3600);
 const KEY_FILE: &str = "ca.key";
 const CERTIFICATE_FILE: &str = "ca.crt";
 const BUNDLE_FILE: &str = "bundle.crt";
+/// The bundle for Java.
+const TRUST_STORE_FILE: &str = "truststore.p12";
 
 /// Why there is no authority.
 #[derive(Debug, Error)]
@@ -42,6 +45,8 @@ pub enum AuthorityError {
     Certificate(#[from] rcgen::Error),
     #[error("{path}: not a PEM certificate: {source}")]
     Pem { path: PathBuf, source: rustls_pki_types::pem::Error },
+    #[error("the trust store for Java: {0}")]
+    TrustStore(#[source] p12_keystore::error::Error),
 }
 
 /// See the module.
@@ -56,8 +61,8 @@ pub struct PodCa {
 }
 
 impl PodCa {
-    /// Reads the authority from `keys_dir`, or makes it there, and writes `ca.crt` and
-    /// `bundle.crt` to `trust_dir`. `additional_roots` is PEM text that the bundle holds too.
+    /// Reads the authority from `keys_dir`, or makes it there, and writes `ca.crt`, `bundle.crt`
+    /// and `truststore.p12` to `trust_dir`. `additional_roots` is PEM text that the bundle holds too.
     ///
     /// Fails when a directory cannot be written or what is there cannot be read. A half-written
     /// authority (the process died between its two files) is made anew.
@@ -88,11 +93,13 @@ impl PodCa {
         &self.certificate
     }
 
-    /// Writes `bundle.crt`: the image's roots, `additional_roots`, and this authority. For every
-    /// time that the snapshot's roots change.
+    /// Writes `bundle.crt`, and `truststore.p12` of the same certificates: the image's roots,
+    /// `additional_roots`, and this authority. For every time that the snapshot's roots change.
     pub fn write_bundle(&self, additional_roots: &str) -> Result<(), AuthorityError> {
         let bundle =
             format!("{}{}\n{}", self.native, additional_roots.trim_end(), self.certificate);
+        let store = truststore::from_pem(&bundle).map_err(AuthorityError::TrustStore)?;
+        write_whole(&self.trust_dir.join(TRUST_STORE_FILE), &store, 0o644)?;
         write_whole(&self.trust_dir.join(BUNDLE_FILE), bundle.as_bytes(), 0o644)
     }
 
@@ -232,8 +239,8 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         // The key is nowhere that the agent can read.
         for file in fs::read_dir(trust.path()).unwrap() {
-            let text = fs::read_to_string(file.unwrap().path()).unwrap();
-            assert!(!text.contains("PRIVATE KEY"));
+            let text = fs::read(file.unwrap().path()).unwrap();
+            assert!(!String::from_utf8_lossy(&text).contains("PRIVATE KEY"));
         }
     }
 

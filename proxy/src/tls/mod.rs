@@ -4,6 +4,7 @@
 pub mod authority;
 pub mod hello;
 pub mod leaf;
+pub mod truststore;
 pub mod upstream;
 
 pub use authority::{AuthorityError, PodCa};

@@ -14,13 +14,15 @@ use std::fmt::Debug;
 
 /// The chart's ValidatingAdmissionPolicies and their bindings; a name that has none of a kind is
 /// passed over.
-const BACKSTOP: [&str; 8] = [
+const BACKSTOP: [&str; 10] = [
     "exeat-agent-pods",
     "exeat-agent-pods-namespaces",
     "exeat-agent-pods-labelled",
     "exeat-agent-labels",
     "exeat-tokens",
     "exeat-exec",
+    "exeat-identities",
+    "exeat-network-policies",
     "exeat-namespace-label",
     "exeat-namespace-released",
 ];

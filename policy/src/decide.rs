@@ -37,12 +37,17 @@ use std::sync::Arc;
 /// What an agent wants to do.
 #[derive(Debug, Clone, Copy)]
 pub enum Intent<'a> {
-    /// An HTTP request; the path is normalised, the method in capitals.
+    /// An HTTP request; the path is normalised, the method as it is sent.
     Request { scheme: Scheme, host: &'a Host, port: u16, path: &'a str, method: &'a str },
     /// An opaque connection; `Scheme::Tls` where the agent speaks TLS that is passed through.
     Connect { scheme: Scheme, host: &'a Host, port: u16 },
     /// A DNS question for an address.
     Resolve { name: &'a Name },
+}
+
+/// These turn a request into a tunnel or an echo of its own headers.
+fn is_tunnel(method: &str) -> bool {
+    ["CONNECT", "TRACE"].iter().any(|one| one.eq_ignore_ascii_case(method))
 }
 
 impl Intent<'_> {
@@ -51,6 +56,28 @@ impl Intent<'_> {
             Self::Request { .. } => Action::NetworkRequest,
             Self::Connect { .. } => Action::NetworkConnect,
             Self::Resolve { .. } => Action::NetworkDns,
+        }
+    }
+
+    /// The port that is meant; a DNS question has none.
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Request { port, .. } | Self::Connect { port, .. } => Some(*port),
+            Self::Resolve { .. } => None,
+        }
+    }
+}
+
+impl Rule {
+    /// Whether this rule speaks of the request, whatever its host.
+    fn matches_request(&self, intent: &Intent<'_>) -> bool {
+        match *intent {
+            Intent::Request { scheme, port, path, method, .. } => {
+                self.matches_endpoint(scheme, port)
+                    && self.matches_method(method)
+                    && self.matches_path(path)
+            }
+            Intent::Connect { .. } | Intent::Resolve { .. } => false,
         }
     }
 }
@@ -221,37 +248,44 @@ impl Policies {
         }
     }
 
-    /// Whether an Allow names this private address, by itself or by a range that is private
-    /// throughout, for this port: only then may it be dialled. A range that merely covers it, such
-    /// as 0.0.0.0/0, does not name it.
-    pub fn names_address(&self, ip: IpAddr, port: u16) -> bool {
+    /// Whether an Allow names this private address for what is intended, by itself or by a range
+    /// that is private throughout: only then may it be dialled. A range that merely covers it,
+    /// such as 0.0.0.0/0, does not name it; a request's rule names it for the requests alone that
+    /// it would allow to the address itself.
+    pub fn names_address(&self, intent: &Intent<'_>, ip: IpAddr) -> bool {
         let set = self.active();
         let host = Host::Ip(ip);
-        let named = |index: &HostIndex| {
-            index.candidates(&host).any(|at| {
-                let rule = &set.rules[at];
-                let narrow = matches!(&rule.pattern.host, HostPattern::Net(net) if is_private(net));
-                rule.effect == Effect::Allow && narrow && speaks_of_port(rule, port)
-            })
+        let narrow = |rule: &Rule| {
+            rule.effect == Effect::Allow
+                && matches!(&rule.pattern.host, HostPattern::Net(net) if is_private(net))
         };
-        named(&set.requests) || named(&set.connects)
+        let requests = set.requests.candidates(&host).map(|at| &set.rules[at]);
+        let connects = set.connects.candidates(&host).map(|at| &set.rules[at]);
+        requests.filter(|rule| narrow(rule)).any(|rule| rule.matches_request(intent))
+            || connects
+                .filter(|rule| narrow(rule))
+                .any(|rule| intent.port().is_some_and(|port| speaks_of_port(rule, port)))
     }
 
-    /// Whether a Deny speaks of this address, which a name that is allowed resolved to: the rule.
-    /// Asked before every dial, of the address and of any IPv4 address inside it.
-    pub fn denies_address(&self, ip: IpAddr, port: u16) -> Option<Arc<RuleRef>> {
+    /// Whether a Deny speaks of this address for what is intended, where a name that is allowed
+    /// resolved to it: the rule. Asked before every dial, of the address and of any IPv4 address
+    /// inside it.
+    pub fn denies_address(&self, intent: &Intent<'_>, ip: IpAddr) -> Option<Arc<RuleRef>> {
         let host = Host::Ip(ip);
+        let port = intent.port()?;
         let set = &self.enforced;
         let of_requests = set.requests.candidates(&host).filter(|at| {
             let rule = &set.rules[*at];
-            rule.pattern.path.is_none() && rule.methods.is_empty()
+            let whole = rule.pattern.path.is_none() && rule.methods.is_empty();
+            rule.matches_request(intent) || (whole && speaks_of_port(rule, port))
         });
-        let all = of_requests.chain(set.connects.candidates(&host));
-        let denies = |at: &usize| {
-            let rule = &set.rules[*at];
-            rule.effect == Effect::Deny && speaks_of_port(rule, port)
-        };
-        all.filter(denies).min().map(|at| Arc::clone(&set.rules[at].name))
+        let of_connections =
+            set.connects.candidates(&host).filter(|at| speaks_of_port(&set.rules[*at], port));
+        of_requests
+            .chain(of_connections)
+            .filter(|at| set.rules[*at].effect == Effect::Deny)
+            .min()
+            .map(|at| Arc::clone(&set.rules[at].name))
     }
 
     /// Whether some Allow rule names this host by less than `**`. Where only `**`, or observing,
@@ -322,15 +356,11 @@ impl RuleSet {
     fn decide(&self, intent: &Intent<'_>, default_reason: &Arc<str>) -> Decision {
         let mut best = Best::default();
         match *intent {
-            // These turn a request into a tunnel or an echo of its own headers.
-            Intent::Request { method: "CONNECT" | "TRACE", .. } => {}
-            Intent::Request { scheme, host, port, path, method } => {
+            Intent::Request { method, .. } if is_tunnel(method) => {}
+            Intent::Request { scheme, host, port, .. } => {
                 for at in self.requests.candidates(host) {
                     let rule = &self.rules[at];
-                    let matches = rule.matches_endpoint(scheme, port)
-                        && rule.matches_method(method)
-                        && rule.matches_path(path);
-                    best.offer(rule, at, matches);
+                    best.offer(rule, at, rule.matches_request(intent));
                 }
                 self.deny_connection(&mut best, transport(scheme), host, port);
             }

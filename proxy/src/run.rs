@@ -18,6 +18,7 @@ use crate::tls::PodCa;
 use anyhow::{Context as _, anyhow};
 use exeat_audit::record::{Genesis, Record};
 use std::future::Future;
+use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -229,9 +230,19 @@ async fn bind_ops(port: u16) -> anyhow::Result<TcpListener> {
 }
 
 fn zone(cluster_domain: &str) -> Zone {
-    let resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let resolv_conf = beginning_of("/etc/resolv.conf");
     let addresses = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
     Zone { search: search_domains(&resolv_conf, cluster_domain), has_ipv6: has_ipv6(&addresses) }
+}
+
+/// As much of a file as one that was made by a kubelet can have: root in an agent writes to it too.
+fn beginning_of(path: &str) -> String {
+    let mut text = Vec::new();
+    if let Ok(file) = std::fs::File::open(path) {
+        // What cannot be read is no search list.
+        let _ = file.take(64 * 1024).read_to_end(&mut text);
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Whether some interface has a global address: the fourth column of `/proc/net/if_inet6` is 00.

@@ -62,6 +62,19 @@ async fn bypass_methods_and_upgrades() -> anyhow::Result<()> {
             ["403", "200"],
         ),
         ("TRACE", format!("TRACE / HTTP/1.1\r\n{HOST}\r\n{HIDDEN}"), ["403", "200"]),
+        ("TRACE in small", format!("trace / HTTP/1.1\r\n{HOST}\r\n{HIDDEN}"), ["403", "200"]),
+        (
+            "another method by a header",
+            format!(
+                "POST / HTTP/1.1\r\n{HOST}Content-Length: 0\r\nX_HTTP-Method-Override: DELETE\r\n\r\n{HIDDEN}"
+            ),
+            ["400", "200"],
+        ),
+        (
+            "another path by a header",
+            format!("GET /a HTTP/1.1\r\n{HOST}X-Original-URL: /admin\r\n\r\n{HIDDEN}"),
+            ["400", "200"],
+        ),
         (
             "a WebSocket without a rule",
             format!(

@@ -2,6 +2,7 @@ use super::*;
 use crate::normal::normalise_path;
 use crate::source::{PolicyRef, PolicySource, RuleSource};
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 fn rule(name: &str, action: &str, resource: &str, effect: Effect) -> RuleSource {
     RuleSource {
@@ -92,9 +93,10 @@ fn the_seed_policy() {
     assert_eq!(name("other.your-company.com"), Code::Allowed);
     assert_eq!(name("your-company.com"), Code::DefaultDeny);
     assert_eq!(name("evil.example"), Code::DefaultDeny);
-    assert!(policies.names_address("10.20.3.4".parse().unwrap(), 5432));
-    assert!(!policies.names_address("10.20.3.4".parse().unwrap(), 5433));
-    assert!(!policies.names_address("10.21.3.4".parse().unwrap(), 5432));
+    let named = |ip: &str, port| policies.names_address(&opaque(port), ip.parse().unwrap());
+    assert!(named("10.20.3.4", 5432));
+    assert!(!named("10.20.3.4", 5433));
+    assert!(!named("10.21.3.4", 5432));
 }
 
 #[test]
@@ -197,12 +199,66 @@ fn broad_ranges_do_not_name_private_addresses() {
         rule("not-this", "network.connect", "tcp://203.0.113.0/24:443", Effect::Deny),
     ];
     let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
-    let ip = |text: &str| text.parse().unwrap();
-    assert!(policies.names_address(ip("10.1.2.3"), 5432));
-    assert!(!policies.names_address(ip("10.2.2.3"), 5432));
-    assert!(policies.denies_address(ip("203.0.113.9"), 443).is_some());
-    assert!(policies.denies_address(ip("203.0.113.9"), 80).is_none());
-    assert!(policies.denies_address(ip("10.1.2.3"), 5432).is_none());
+    let named = |ip: &str, port| policies.names_address(&opaque(port), ip.parse().unwrap());
+    let denied =
+        |ip: &str, port| policies.denies_address(&opaque(port), ip.parse().unwrap()).is_some();
+    assert!(named("10.1.2.3", 5432));
+    assert!(!named("10.2.2.3", 5432));
+    assert!(denied("203.0.113.9", 443));
+    assert!(!denied("203.0.113.9", 80));
+    assert!(!denied("10.1.2.3", 5432));
+}
+
+/// A connection to some name that has been allowed.
+fn opaque(port: u16) -> Intent<'static> {
+    static HOST: LazyLock<Host> = LazyLock::new(|| Host::parse("db.example.com").unwrap());
+    Intent::Connect { scheme: Scheme::Tcp, host: &HOST, port }
+}
+
+#[test]
+fn by_a_name_an_address_is_held_to_the_rules_of_the_address() {
+    let mut reads = rule("reads", "network.request", "http://10.1.2.3/public/**", Effect::Allow);
+    reads.methods = vec!["GET".into()];
+    let rules = vec![
+        reads,
+        rule("all", "network.request", "http://**", Effect::Allow),
+        rule("connects", "network.connect", "tcp://10.9.0.0/16:80", Effect::Allow),
+        rule("no-admin", "network.request", "http://203.0.113.10/admin/**", Effect::Deny),
+    ];
+    let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
+    let host = Host::parse("alias.example.com").unwrap();
+    let wish = |method, path| Intent::Request {
+        scheme: Scheme::Http,
+        host: &host,
+        port: 80,
+        path,
+        method,
+    };
+    let (private, denied) = ("10.1.2.3".parse().unwrap(), "203.0.113.10".parse().unwrap());
+    assert!(policies.names_address(&wish("GET", "/public/status"), private));
+    assert!(!policies.names_address(&wish("POST", "/public/status"), private));
+    assert!(!policies.names_address(&wish("GET", "/admin"), private));
+    assert!(!policies.names_address(&opaque(80), private), "a request's rule opens no connection");
+    assert!(policies.names_address(&wish("POST", "/any"), "10.9.1.1".parse().unwrap()));
+    assert!(policies.denies_address(&wish("GET", "/admin/x"), denied).is_some());
+    assert!(policies.denies_address(&wish("GET", "/public"), denied).is_none());
+}
+
+#[test]
+fn an_allowed_method_is_that_spelling_alone() {
+    let mut reads = rule("reads", "network.request", "https://a.example/**", Effect::Allow);
+    reads.methods = vec!["GET".into()];
+    let any = rule("any", "network.request", "https://b.example/**", Effect::Allow);
+    let policies = compiled(vec![policy("p", Tier::Namespaced, vec![reads, any])]);
+    for (method, url, code) in [
+        ("GET", "https://a.example/", Code::Allowed),
+        ("get", "https://a.example/", Code::DefaultDeny),
+        ("get", "https://b.example/", Code::Allowed),
+        ("connect", "https://b.example/", Code::DefaultDeny),
+        ("Trace", "https://b.example/", Code::DefaultDeny),
+    ] {
+        assert_eq!(request(&policies, method, url).code, code, "{method} {url}");
+    }
 }
 
 #[test]

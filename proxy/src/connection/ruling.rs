@@ -61,7 +61,7 @@ impl Wish {
         Err(Denied { refusal: self.refusal(&decision), observed })
     }
 
-    fn intent(&self) -> Intent<'_> {
+    pub(crate) fn intent(&self) -> Intent<'_> {
         let (scheme, host, port) = (self.scheme, &self.host, self.port);
         match &self.request {
             Some((path, method)) => Intent::Request { scheme, host, port, path, method },

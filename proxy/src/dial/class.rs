@@ -58,7 +58,12 @@ fn classify_v6(v6: Ipv6Addr) -> AddressClass {
     let s = v6.segments();
     let own = match s {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => AddressClass::Forbidden,
-        [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254] => AddressClass::Forbidden,
+        // Services of the clouds for their machines, metadata and credentials among them: EC2 and
+        // EKS, Google, Oracle, Scaleway.
+        [0xfd00, 0x0ec2, ..]
+        | [0xfd20, 0x00ce, ..]
+        | [0xfd00, 0x00c1, ..]
+        | [0xfd00, 0x0042, ..] => AddressClass::Forbidden,
         // Link-local, site-local, multicast.
         [0xfe80..=0xffff, ..] => AddressClass::Forbidden,
         // NAT64 with a local prefix: where the IPv4 address sits is not known.

@@ -5,7 +5,7 @@ mod class;
 
 pub use class::{AddressClass, classify};
 
-use crate::connection::{Allowed, Connect, Pipeline, Recorded};
+use crate::connection::{Allowed, Connect, Pipeline, Recorded, Wish};
 use crate::problem::Refusal;
 use crate::state::Active;
 use exeat_policy::normal::Host;
@@ -49,7 +49,7 @@ impl Route {
         }
         let addresses: Vec<_> =
             addresses.into_iter().map(|ip| SocketAddr::new(ip.to_canonical(), port)).collect();
-        if addresses.iter().any(|address| !acceptable(&allowed.active, *address)) {
+        if addresses.iter().any(|address| !acceptable(&allowed.active, &allowed.wish, *address)) {
             return Err(Refusal::AddressClass);
         }
         Ok(Self { host, addresses })
@@ -70,15 +70,17 @@ impl Permit {
     }
 }
 
-/// Whether an address may be dialled under a policy.
-pub fn acceptable(active: &Active, address: SocketAddr) -> bool {
-    let denied = |ip| active.policies.denies_address(ip, address.port()).is_some();
+/// Whether an address may be dialled under a policy for what was asked for: as if the address had
+/// been asked for itself.
+pub fn acceptable(active: &Active, wish: &Wish, address: SocketAddr) -> bool {
+    let intent = wish.intent();
+    let denied = |ip| active.policies.denies_address(&intent, ip).is_some();
     if class::readings(address.ip()).any(denied) {
         return false;
     }
     match classify(address.ip()) {
         AddressClass::Ordinary => true,
-        AddressClass::Private => active.policies.names_address(address.ip(), address.port()),
+        AddressClass::Private => active.policies.names_address(&intent, address.ip()),
         AddressClass::Forbidden => false,
     }
 }

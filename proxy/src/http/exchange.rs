@@ -175,6 +175,7 @@ impl Inner {
         {
             return Err(Refusal::Expectation);
         }
+        headers::unambiguous(&parts.headers)?;
         let target = Target::of(parts, &self.place)?;
         let wish = Wish {
             scheme: match (self.place.tls, target.websocket) {
@@ -185,7 +186,7 @@ impl Inner {
             },
             host: self.place.host.clone(),
             port: self.place.port,
-            request: Some((target.path.clone(), parts.method.as_str().to_ascii_uppercase())),
+            request: Some((target.path.clone(), parts.method.as_str().to_owned())),
         };
         Ok((target, wish))
     }

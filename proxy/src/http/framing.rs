@@ -318,7 +318,7 @@ fn content_length(value: &[u8]) -> Result<u64, Violation> {
 }
 
 /// Whether a server that reads `_` as `-` would take this header for `wanted`.
-fn is_named(name: &[u8], wanted: &str) -> bool {
+pub(super) fn is_named(name: &[u8], wanted: &str) -> bool {
     name.len() == wanted.len()
         && name
             .iter()

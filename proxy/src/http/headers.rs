@@ -1,6 +1,8 @@
 //! Headers that end at this proxy, in both directions.
 
+use super::framing::{Violation, is_named};
 use super::target::{Place, Target};
+use crate::problem::Refusal;
 use http::header::{
     ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
@@ -18,6 +20,48 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+/// By these, frameworks and servers replace the method or the path of a request.
+const REPLACING: [&str; 5] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+/// By these, a proxy tells what it was asked. This one tells nothing, and the agent is none.
+const FORWARDED: [&str; 9] = [
+    "forwarded",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-forwarded-uri",
+    "x-host",
+    "x-original-host",
+];
+/// Those that say where a message ends. Another spelling of one of them is refused.
+const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "host"];
+
+/// Refuses a head whose headers would make the server do something else than what is decided on.
+pub(super) fn unambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
+    for name in headers.keys() {
+        if is_one_of(name, &REPLACING) {
+            return Err(Refusal::MalformedHead(
+                "a header replaces the method or the path of the request; ask for them directly",
+            ));
+        }
+        if is_one_of(name, &FRAMING) && !FRAMING.contains(&name.as_str()) {
+            return Err(Violation::HeaderName.into());
+        }
+    }
+    Ok(())
+}
+
+fn is_one_of(name: &HeaderName, names: &[&str]) -> bool {
+    names.iter().any(|one| is_named(name.as_str().as_bytes(), one))
+}
+
 /// Turns the head that the agent sent into the head that goes out, but for where it goes.
 /// `length` is the body's length where it is known and belongs on the wire.
 pub(super) fn clean(parts: Parts, target: &Target, length: Option<u64>) -> Request<()> {
@@ -29,6 +73,11 @@ pub(super) fn clean(parts: Parts, target: &Target, length: Option<u64>) -> Reque
         headers.remove(name);
     }
     headers.remove("http2-settings");
+    let forwarded: Vec<HeaderName> =
+        headers.keys().filter(|name| is_one_of(name, &FORWARDED)).cloned().collect();
+    for name in forwarded {
+        headers.remove(name);
+    }
     join_cookies(&mut headers);
     if let Some(length) = length {
         headers.insert(CONTENT_LENGTH, length.into());
@@ -134,6 +183,31 @@ mod tests {
         let sent = send(Version::HTTP_2, &[("host", "API.example.com.:8443")]);
         assert_eq!(sent.uri(), "https://api.example.com:8443/b?q=1");
         assert!(!sent.headers().contains_key(HOST));
+    }
+
+    #[test]
+    fn headers_that_replace_the_request_are_refused() {
+        let checked = |name: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("DELETE"));
+            unambiguous(&headers)
+        };
+        for name in [
+            "x-http-method-override",
+            "x_http_method_override",
+            "x-http-method",
+            "x-original-url",
+            "x-rewrite_url",
+            "content_length",
+            "transfer_encoding",
+        ] {
+            assert!(checked(name).is_err(), "{name}");
+        }
+        for name in ["content-length", "x-method", "accept", "x-forwarded-for"] {
+            assert!(checked(name).is_ok(), "{name}");
+        }
+        let sent = send(Version::HTTP_11, &[("x-forwarded-host", "other"), ("x_host", "other")]);
+        assert_eq!(sent.headers().len(), 2, "{sent:?}");
     }
 
     #[test]

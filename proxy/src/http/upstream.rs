@@ -64,7 +64,10 @@ impl Inner {
         if target.websocket {
             return None;
         }
-        self.pipeline.pool.take(key, |address| acceptable(&allowed.active, address)).await
+        self.pipeline
+            .pool
+            .take(key, |address| acceptable(&allowed.active, &allowed.wish, address))
+            .await
     }
 
     /// Sends, on the pooled connection or else on a new one. A pooled connection that closed

@@ -163,6 +163,41 @@ fn other_protocols_do_not_leave_even_by_a_raw_socket() {
     assert!(timed_out(&outside.recv(&mut buffer).unwrap_err()));
 }
 
+/// The kernel reports a group that a socket joins by itself, and the group's address is the
+/// agent's to choose.
+#[test]
+fn a_multicast_group_tells_nothing_outside() {
+    assert!(join_is_seen(&Namespaces::bare()), "the kernel reports no group here at all");
+    assert!(!join_is_seen(&Namespaces::captured()));
+}
+
+fn join_is_seen(namespaces: &Namespaces) -> bool {
+    const IPV6: i32 = 0x86dd;
+    let secret = *b"EXFILTRATED-14";
+    let mut group = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    group[2..].copy_from_slice(&secret);
+    let outside = namespaces.within(Side::World, ROOT, || {
+        let protocol = Protocol::from(i32::from((IPV6 as u16).to_be()));
+        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).unwrap();
+        socket.set_read_timeout(Some(QUIET)).unwrap();
+        socket
+    });
+    let _member = namespaces.within(Side::Pod, AGENT, || {
+        let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).unwrap();
+        socket.join_multicast_v6(&Ipv6Addr::from(group), 0).unwrap();
+        socket
+    });
+    let end = std::time::Instant::now() + PATIENCE;
+    let mut buffer = [0; 2048];
+    while std::time::Instant::now() < end {
+        let Ok(read) = (&outside).read(&mut buffer) else { continue };
+        if buffer[..read].windows(secret.len()).any(|bytes| bytes == secret) {
+            return true;
+        }
+    }
+    false
+}
+
 #[test]
 fn the_proxys_ports_take_no_direct_connection() {
     let namespaces = Namespaces::captured();

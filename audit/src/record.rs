@@ -184,6 +184,24 @@ impl Record {
         Self::new(Kind::Heartbeat, time)
     }
 
+    /// The record with every text that outsiders have a say in cut short, so that it fits into a
+    /// chain however much JSON escapes it.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        let texts = [
+            &mut self.resource,
+            &mut self.method,
+            &mut self.observed,
+            &mut self.rule,
+            &mut self.reason,
+            &mut self.policy,
+        ];
+        for text in texts.into_iter().flatten() {
+            *text = cut(text, SHORT);
+        }
+        self
+    }
+
     /// The proxy ended in order.
     pub fn close(time: impl Into<String>) -> Self {
         Self::new(Kind::Close, time)
@@ -216,6 +234,19 @@ impl Kind {
             Self::Close => "Close",
         }
     }
+}
+
+/// Longest text, in bytes, in a record that was shortened.
+const SHORT: usize = 512;
+
+/// At most `most` bytes of a text, and `…` where something was cut off.
+pub fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut kept = text[..text.floor_char_boundary(most)].to_owned();
+    kept.push('…');
+    kept
 }
 
 /// The host in a resource such as `https://api.example.com:8443/v1`, `tcp://[2001:db8::1]:22` or a
@@ -258,6 +289,24 @@ mod tests {
         let time = "2026-01-02T03:04:05.678Z";
         let text = serde_json::to_string(&Record::heartbeat(time)).unwrap();
         assert_eq!(text, r#"{"v":1,"time":"2026-01-02T03:04:05.678Z","kind":"Heartbeat"}"#);
+    }
+
+    #[test]
+    fn a_shortened_record_fits_whatever_was_in_it() {
+        let worst = Some("\u{1}".repeat(100_000));
+        let record = Record {
+            method: worst.clone(),
+            observed: worst.clone(),
+            rule: worst.clone(),
+            reason: worst.clone(),
+            policy: worst.clone(),
+            resource: worst,
+            ..Record::new(Kind::Intent, "2026-01-02T03:04:05.678Z")
+        };
+        let text = serde_json::to_string(&record.shortened()).unwrap();
+        assert!(text.len() < crate::chain::MAX_RECORD_BYTES, "{}", text.len());
+        assert_eq!(cut("aéé", 2), "a…");
+        assert_eq!(cut("aé", 3), "aé");
     }
 
     #[test]

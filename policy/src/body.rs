@@ -89,6 +89,11 @@ impl BodyPatterns {
         Ok(Self { patterns: patterns.to_vec(), dfa, start })
     }
 
+    /// The patterns as written.
+    pub fn patterns(&self) -> &[String] {
+        &self.patterns
+    }
+
     /// The pattern at an index that a [`Scanner`] returned.
     pub fn pattern(&self, index: usize) -> &str {
         self.patterns.get(index).map_or("", String::as_str)

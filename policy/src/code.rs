@@ -66,6 +66,8 @@ codes! {
     UpstreamUnreachable,
     /// The policy changed while a connection was open.
     PolicyChanged,
+    /// The agent left before the answer came.
+    Abandoned,
 }
 
 impl fmt::Display for Code {

@@ -6,12 +6,21 @@
 
 use crate::http::framing::Violation;
 use bytes::Bytes;
+use exeat_audit::record::cut;
 use exeat_policy::Code;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 use thiserror::Error;
+
+/// Of what the agent wrote, at most this many bytes are said back and recorded.
+const BRIEF: usize = 128;
+
+/// The agent's words, cut to what an answer and a record have room for.
+pub(crate) fn brief(words: &[u8]) -> String {
+    cut(&String::from_utf8_lossy(&words[..words.len().min(2 * BRIEF)]), BRIEF)
+}
 
 /// A refusal. Its `Display` is what people read in the answer and in the record.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -59,6 +68,8 @@ pub enum Refusal {
     AuditFailure,
     #[error("the policy changed while the request was under way, and denies it now")]
     PolicyChanged,
+    #[error("the agent left before the answer came")]
+    Abandoned,
     #[error("the name could not be resolved")]
     UpstreamUnresolved,
     #[error("the server could not be reached")]
@@ -91,6 +102,7 @@ impl Refusal {
             Self::BodyTimeout | Self::Overloaded => Code::Overload,
             Self::AuditFailure => Code::AuditUnavailable,
             Self::PolicyChanged => Code::PolicyChanged,
+            Self::Abandoned => Code::Abandoned,
             Self::UpstreamTls => Code::UpstreamTls,
             Self::UpstreamUnresolved | Self::UpstreamUnreachable | Self::UpstreamProtocol => {
                 Code::UpstreamUnreachable
@@ -159,6 +171,7 @@ impl Refusal {
             | Self::BodyBroken => "Send a plain, unambiguous HTTP request.",
             Self::BodyTimeout | Self::Overloaded => "Send a smaller body, or try again later.",
             Self::AuditFailure => "Nothing is wrong with the request. Try again later.",
+            Self::Abandoned => "Nothing is wrong with the request.",
             Self::PolicyChanged => "Do not retry: the new policy denies this.",
             Self::UpstreamUnresolved
             | Self::UpstreamUnreachable

@@ -17,7 +17,7 @@ mod ruling;
 pub use journal::{Ending, Recorded, Subject};
 pub use pipeline::{Connect, Meaning, Names, Parts, Pipeline, Resolve};
 pub use prefixed::Prefixed;
-pub use ruling::{Allowed, Denied, Standing, Wish};
+pub use ruling::{Allowed, Carries, Denied, Standing, Wish};
 
 use crate::dial::{canonical, keep_alive};
 use crate::http::{Place, Session};

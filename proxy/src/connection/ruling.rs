@@ -2,8 +2,11 @@
 //!
 //! [`Wish`] is an intent that owns its text, [`Wish::rule`] decides it under the policy of this
 //! moment, and only a decision that lets it pass makes an [`Allowed`], without which there is no
-//! record of an allowed intent, no permit, and no connection. [`Standing`] asks again later.
+//! record of an allowed intent, no permit, and no connection. [`Standing`] asks again later, all
+//! that was asked at first: the wish, the address in use, and whether what it carries may still
+//! pass unread.
 
+use crate::dial::acceptable;
 use crate::problem::Refusal;
 use crate::state::{Active, PolicyState};
 use exeat_policy::action::Action;
@@ -11,7 +14,8 @@ use exeat_policy::body::BodyPatterns;
 use exeat_policy::normal::Host;
 use exeat_policy::pattern::Scheme;
 use exeat_policy::{Code, Decision, Intent, Verdict};
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the agent wants.
 #[derive(Debug, Clone)]
@@ -29,6 +33,20 @@ pub struct Allowed {
     pub(crate) wish: Wish,
     pub(crate) decision: Decision,
     pub(crate) active: Arc<Active>,
+    /// Shared with every [`Standing`]: a body is watched from before its connection is made.
+    address: Arc<Mutex<Option<SocketAddr>>>,
+}
+
+/// What goes on under a decision.
+#[derive(Debug, Clone)]
+pub enum Carries {
+    /// Bytes that nobody reads. HTTP or TLS may be inside, passed as they are because requests
+    /// under these schemes were not decided.
+    Opaque(&'static [Scheme]),
+    /// What the agent sends in a request or a WebSocket, and the patterns that it was held to.
+    Sent(Vec<Arc<BodyPatterns>>),
+    /// What the server answers.
+    Answer,
 }
 
 /// A wish that the policy does not let pass.
@@ -55,7 +73,7 @@ impl Wish {
         };
         let decision = active.policies.decide(&self.intent());
         if decision.allows() {
-            return Ok(Allowed { wish: self, decision, active });
+            return Ok(Allowed { wish: self, decision, active, address: Arc::default() });
         }
         let observed = observed(&decision);
         Err(Denied { refusal: self.refusal(&decision), observed })
@@ -112,32 +130,51 @@ impl Allowed {
         }
     }
 
+    /// It goes to this address.
+    pub(crate) fn dialled(&self, address: SocketAddr) {
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+    }
+
     /// For whoever goes on for longer than the policy.
-    pub fn standing(&self, policy: Arc<PolicyState>) -> Standing {
-        Standing { wish: self.wish.clone(), seen: self.active.clone(), policy }
+    pub fn standing(&self, policy: Arc<PolicyState>, carries: Carries) -> Standing {
+        // What is opaque was told apart before this decision, perhaps under another policy.
+        let seen = (!matches!(carries, Carries::Opaque(_))).then(|| self.active.clone());
+        let (wish, address) = (self.wish.clone(), self.address.clone());
+        Standing { wish, seen, policy, address, carries }
     }
 }
 
 /// Asks whether what was allowed is still allowed. Cheap while the policy stays.
 pub struct Standing {
     wish: Wish,
-    seen: Arc<Active>,
+    /// The policy that was asked last.
+    seen: Option<Arc<Active>>,
     policy: Arc<PolicyState>,
+    address: Arc<Mutex<Option<SocketAddr>>>,
+    carries: Carries,
 }
 
 impl Standing {
     pub fn check(&mut self) -> Result<(), Refusal> {
         let now = self.policy.load();
-        if now.as_ref().is_some_and(|now| Arc::ptr_eq(now, &self.seen)) {
+        if let (Some(now), Some(seen)) = (&now, &self.seen)
+            && Arc::ptr_eq(now, seen)
+        {
             return Ok(());
         }
         match self.wish.clone().rule(&self.policy) {
-            Ok(allowed) => {
-                self.seen = allowed.active;
+            Ok(allowed) if self.reaches(&allowed) && self.carries.may_pass(&allowed) => {
+                self.seen = Some(allowed.active);
                 Ok(())
             }
-            Err(_) => Err(Refusal::PolicyChanged),
+            _ => Err(Refusal::PolicyChanged),
         }
+    }
+
+    /// Whether the address in use could be dialled now.
+    fn reaches(&self, allowed: &Allowed) -> bool {
+        let address = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        address.is_none_or(|address| acceptable(&allowed.active, address))
     }
 
     /// Waits until it is no longer allowed.
@@ -150,6 +187,23 @@ impl Standing {
             if changes.changed().await.is_err() {
                 return std::future::pending().await;
             }
+        }
+    }
+}
+
+impl Carries {
+    fn may_pass(&self, allowed: &Allowed) -> bool {
+        match self {
+            Self::Opaque(readable) => {
+                let (wish, policies) = (&allowed.wish, &allowed.active.policies);
+                !readable.iter().any(|as_| policies.intercepts(*as_, &wish.host, wish.port))
+            }
+            Self::Sent(scanned) => {
+                let held_to = |pattern| scanned.iter().any(|one| one.patterns().contains(pattern));
+                allowed.observing()
+                    || allowed.body_patterns().iter().all(|one| one.patterns().iter().all(held_to))
+            }
+            Self::Answer => true,
         }
     }
 }

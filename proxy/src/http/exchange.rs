@@ -7,10 +7,10 @@ use super::strict;
 use super::target::Target;
 use super::upstream::{Sent, Step, Way};
 use super::{Inner, websocket};
-use crate::connection::{Allowed, Ending, Subject, Wish};
+use crate::connection::{Allowed, Carries, Ending, Subject, Wish};
 use crate::dial::Route;
 use crate::inspect::{Inspected, Outgoing, hold};
-use crate::problem::Refusal;
+use crate::problem::{Refusal, brief};
 use bytes::Bytes;
 use exeat_policy::action::Action;
 use exeat_policy::pattern::Scheme;
@@ -21,7 +21,6 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// The body of every response to the agent.
 pub(super) type AgentBody = Either<Full<Bytes>, Relayed>;
@@ -69,7 +68,7 @@ async fn exchange(
         Ok((target, wish)) => session.decide(&parts, target, wish, body).await,
         Err(refused) => Err(refused),
     };
-    let Decided { target, allowed, body, digest, observed } = match decided {
+    let Decided { target, allowed, mut body, digest, observed } = match decided {
         Ok(decided) => decided,
         Err(Refused { refusal, observed }) => {
             session.pipeline.refused(&subject, &refusal, observed).await;
@@ -95,7 +94,7 @@ async fn exchange(
         Err(_) => None,
     };
     let recorded = session.pipeline.allowed(&subject, &allowed, address, digest, observed).await?;
-    let (counted, tripped) = (body.sent(), body.tripped());
+    body.belongs_to(&recorded);
     let length = announced(&parts, &body);
     let head = headers::clean(parts, &target, length);
     let step = Step { target: &target, allowed: &allowed, recorded: &recorded };
@@ -107,14 +106,8 @@ async fn exchange(
     let Sent { response, upstream } = match sent {
         Ok(sent) => sent,
         Err(refusal) => {
-            let refusal = tripped.get().cloned().unwrap_or(refusal);
-            let bytes_out = counted.load(Ordering::Relaxed);
-            session.pipeline.metrics.relayed(bytes_out, 0);
-            recorded.end(&Ending {
-                bytes_out,
-                refusal: Some(refusal.clone()),
-                ..Ending::default()
-            });
+            let refusal = recorded.why_cut_off().cloned().unwrap_or(refusal);
+            recorded.failed(refusal.clone());
             return Err(refusal);
         }
     };
@@ -123,19 +116,20 @@ async fn exchange(
         address: Some(upstream.address),
         ..Ending::default()
     };
-    let standing = allowed.standing(session.pipeline.policy.clone());
+    let policy = session.pipeline.policy.clone();
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // Nothing of what follows is read.
+        let standing = allowed.standing(policy, Carries::Sent(Vec::new()));
         return websocket::switch(session, &target, upgrade, response, standing, recorded, ending)
             .map(|response| response.map(|()| Either::Left(Full::default())));
     }
+    let standing = allowed.standing(policy, Carries::Answer);
     let (mut parts, incoming) = response.into_parts();
     headers::incoming(&mut parts.headers);
     let closing = Closing {
         pipeline: session.pipeline.clone(),
         recorded,
         ending,
-        counted,
-        tripped,
         upstream: Some((key, upstream)),
     };
     let mut response = Response::new(Either::Right(Relayed::new(incoming, standing, closing)));
@@ -203,8 +197,10 @@ impl Inner {
         let allowed = wish
             .rule(&pipeline.policy)
             .map_err(|denied| Refused { refusal: denied.refusal, observed: denied.observed })?;
-        let mut standing = allowed.standing(pipeline.policy.clone());
-        let recheck = Box::new(move || standing.check());
+        let recheck = |scanned| {
+            let mut standing = allowed.standing(pipeline.policy.clone(), Carries::Sent(scanned));
+            Box::new(move || standing.check())
+        };
         let observed = allowed.observed();
         let whole = |body, digest, observed| Decided {
             target: target.clone(),
@@ -217,7 +213,7 @@ impl Inner {
             let body = if target.websocket {
                 Outgoing::empty()
             } else {
-                Outgoing::as_it_comes(body, recheck)
+                Outgoing::as_it_comes(body, recheck(Vec::new()))
             };
             return Ok(whole(body, None, None));
         }
@@ -227,15 +223,17 @@ impl Inner {
                 return Err(refuse(refusal));
             }
             let would = Some(format!("Deny {}", refusal.code()));
-            return Ok(whole(Outgoing::as_it_comes(body, recheck), None, would));
+            return Ok(whole(Outgoing::as_it_comes(body, recheck(Vec::new())), None, would));
         }
         let patterns = allowed.body_patterns().to_vec();
         let refusal = (!allowed.observing()).then(|| allowed.body_refusal());
         let held: Inspected =
             hold(body, patterns, &pipeline.budget, refusal).await.map_err(refuse)?;
         let digest = held.digest().map(str::to_owned);
+        // Where policies only observe, a match did not stop the body.
+        let scanned = if allowed.observing() { &[] } else { allowed.body_patterns() };
         let would = held.matched().then(|| format!("Deny {}", allowed.body_refusal().code()));
-        Ok(whole(Outgoing::inspected(held, recheck), digest, would))
+        Ok(whole(Outgoing::inspected(held, recheck(scanned.to_vec())), digest, would))
     }
 
     /// The subject of a request that could not be read.
@@ -270,8 +268,7 @@ fn inspectable(parts: &Parts, target: &Target) -> Result<(), Refusal> {
     }
     for coding in parts.headers.get_all(CONTENT_ENCODING) {
         if !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") {
-            let coding = String::from_utf8_lossy(coding.as_bytes()).into_owned();
-            return Err(Refusal::Encoding(coding));
+            return Err(Refusal::Encoding(brief(coding.as_bytes())));
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ mod target;
 mod upstream;
 mod websocket;
 
+pub(crate) use target::METHOD_LIMIT;
 pub use target::{Place, Target};
 
 use crate::connection::Pipeline;

@@ -1,16 +1,14 @@
 //! A response's body on its way to the agent: counted, cut off when the policy changes, and the
-//! end of it recorded however it comes.
+//! end of it stated however it comes.
 
 use super::pool::{Key, Sender, Upstream};
 use crate::connection::{Ending, Pipeline, Recorded, Standing};
-use crate::inspect::Tripped;
 use crate::problem::Refusal;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,9 +18,6 @@ pub(super) struct Closing {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) recorded: Recorded,
     pub(super) ending: Ending,
-    /// Bytes of the request's body.
-    pub(super) counted: Arc<AtomicU64>,
-    pub(super) tripped: Tripped,
     /// Goes back to the pool if the response was read to its end.
     pub(super) upstream: Option<(Key, Upstream)>,
 }
@@ -72,8 +67,8 @@ impl Body for Relayed {
                 if let Err(refusal) = this.standing.check() {
                     return Poll::Ready(Some(Err(this.cut(refusal))));
                 }
-                if let (Some(closing), Some(data)) = (&mut this.closing, frame.data_ref()) {
-                    closing.ending.bytes_in += data.len() as u64;
+                if let (Some(closing), Some(data)) = (&this.closing, frame.data_ref()) {
+                    closing.recorded.counts().add_in(data.len());
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -93,11 +88,6 @@ impl Drop for Relayed {
     fn drop(&mut self) {
         let Some(mut closing) = self.closing.take() else { return };
         let whole = self.ended || self.inner.is_end_stream();
-        closing.ending.bytes_out = closing.counted.load(Ordering::Relaxed);
-        if let Some(refusal) = closing.tripped.get() {
-            closing.ending.refusal = Some(refusal.clone());
-        }
-        closing.pipeline.metrics.relayed(closing.ending.bytes_out, closing.ending.bytes_in);
         // HTTP/2 is in the pool already.
         if let Some((key, upstream)) = closing.upstream.take()
             && matches!(upstream.sender, Sender::One(_))
@@ -105,6 +95,7 @@ impl Drop for Relayed {
         {
             closing.pipeline.pool.put(key, upstream);
         }
-        closing.recorded.end(&closing.ending);
+        // The record follows once the request's body has ended too.
+        closing.recorded.end(closing.ending);
     }
 }

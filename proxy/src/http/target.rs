@@ -4,11 +4,14 @@
 //! all be the ones that the connection was made to: a connection is one name, so there is nothing
 //! for one part of a request to say to the policy and another part to the server.
 
-use crate::problem::Refusal;
+use crate::problem::{Refusal, brief};
 use exeat_policy::normal::{Host, normalise_path};
 use http::header::{CONNECTION, HOST, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
+
+/// No method that a rule can name is longer.
+pub(crate) const METHOD_LIMIT: usize = 32;
 
 /// Where the connection that a request came on was going.
 #[derive(Debug, Clone)]
@@ -56,7 +59,8 @@ impl Place {
     /// Whether an authority means this place. One without a port means the scheme's own.
     fn check(&self, authority: &str) -> Result<(), Refusal> {
         let (host, port) = split(authority)?;
-        let host = Host::parse(host).map_err(|error| Refusal::HostName(error.to_string()))?;
+        let host = Host::parse(host)
+            .map_err(|error| Refusal::HostName(brief(error.to_string().as_bytes())))?;
         let port = port.unwrap_or(self.default_port());
         if host == self.host && port == self.port { Ok(()) } else { Err(Refusal::HostMismatch) }
     }
@@ -69,12 +73,15 @@ impl Target {
     /// Methods that are never passed on, targets that are not paths, authorities other than the
     /// place's, paths with more than one reading.
     pub fn of(parts: &Parts, place: &Place) -> Result<Self, Refusal> {
+        if parts.method.as_str().len() > METHOD_LIMIT {
+            return Err(Refusal::MalformedHead("the method is longer than 32 bytes"));
+        }
         if [Method::CONNECT, Method::TRACE].contains(&parts.method)
             || parts.method.as_str().eq_ignore_ascii_case("TRACK")
             || parts.method.as_str().eq_ignore_ascii_case("CONNECT")
             || parts.method.as_str().eq_ignore_ascii_case("TRACE")
         {
-            return Err(Refusal::Method(parts.method.to_string()));
+            return Err(Refusal::Method(brief(parts.method.as_str().as_bytes())));
         }
         check_authorities(parts, place)?;
         let path = match parts.uri.path() {

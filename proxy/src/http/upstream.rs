@@ -84,6 +84,7 @@ impl Inner {
             Way::Pooled(upstream) => (upstream, true),
             Way::Route(route) => (self.open(key, route, step).await?, false),
         };
+        step.allowed.dialled(upstream.address);
         let mut request = head.map(|()| body);
         headers::address(&mut request, step.target, &self.place, upstream.version())
             .map_err(|_| Refusal::MalformedHead("the request makes no URI"))?;
@@ -98,6 +99,7 @@ impl Inner {
         };
         let route = Route::find(&self.pipeline, step.allowed).await?;
         let mut upstream = self.open(key, route, step).await?;
+        step.allowed.dialled(upstream.address);
         headers::address(&mut request, step.target, &self.place, upstream.version())
             .map_err(|_| Refusal::MalformedHead("the request makes no URI"))?;
         match timeout(RESPONSE, upstream.send(request)).await {

@@ -3,7 +3,7 @@
 use super::Inner;
 use super::target::Target;
 use crate::connection::{Ending, Recorded, Standing};
-use crate::opaque::{Counts, Watched, relay};
+use crate::opaque::{Watched, relay};
 use crate::problem::Refusal;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Response, StatusCode};
@@ -30,7 +30,7 @@ pub(super) fn switch(
     let (Some(agent), Some(switch), true) = (agent, &session.switch, websocket && target.websocket)
     else {
         ending.refusal = Some(Refusal::UpstreamProtocol);
-        recorded.end(&ending);
+        recorded.end(ending);
         return Err(Refusal::UpstreamProtocol);
     };
     switch.open();
@@ -46,15 +46,13 @@ pub(super) fn switch(
     let pipeline = session.pipeline.clone();
     tokio::spawn(async move {
         if let (Ok(agent), Ok(upstream)) = tokio::join!(agent, upstream) {
-            let counts = Counts::default();
+            let counts = recorded.counts();
             let mut agent = Watched::new(TokioIo::new(agent), counts.clone(), None);
             let mut upstream = TokioIo::new(upstream);
             let drain = &pipeline.drain;
             ending.refusal = relay(&mut agent, &mut upstream, &counts, &mut standing, drain).await;
-            (ending.bytes_out, ending.bytes_in) = counts.totals();
-            pipeline.metrics.relayed(ending.bytes_out, ending.bytes_in);
         }
-        recorded.end(&ending);
+        recorded.end(ending);
     });
     Ok(answer)
 }

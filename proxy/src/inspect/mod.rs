@@ -8,7 +8,7 @@
 
 mod outgoing;
 
-pub use outgoing::{Outgoing, Recheck, Tripped};
+pub use outgoing::{Outgoing, Recheck};
 
 use crate::problem::Refusal;
 use bytes::{Bytes, BytesMut};

@@ -1,18 +1,14 @@
 //! The body that goes out: as it came, as it was held, or held and followed by what comes.
 
 use super::Inspected;
+use crate::connection::Recorded;
 use crate::problem::Refusal;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-
-/// Why a body was cut off while it went out, for who answers the agent.
-pub type Tripped = Arc<OnceLock<Refusal>>;
 
 /// Asks whether what was allowed is still allowed.
 pub type Recheck = Box<dyn FnMut() -> Result<(), Refusal> + Send + Sync>;
@@ -22,9 +18,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// See the module. Every frame is counted, and sent only while the policy still allows it.
 pub struct Outgoing<B> {
     source: Source<B>,
-    sent: Arc<AtomicU64>,
-    tripped: Tripped,
     recheck: Recheck,
+    /// Held for as long as bytes may go out, so that the record of how it ended waits for them.
+    recorded: Option<Recorded>,
 }
 
 enum Source<B> {
@@ -56,24 +52,20 @@ impl<B> Outgoing<B> {
     }
 
     fn new(source: Source<B>, recheck: Recheck) -> Self {
-        Self { source, sent: Arc::default(), tripped: Arc::default(), recheck }
+        Self { source, recheck, recorded: None }
     }
 
-    /// Bytes that were handed to the connection so far.
-    pub fn sent(&self) -> Arc<AtomicU64> {
-        self.sent.clone()
-    }
-
-    /// Set when the body was cut off by us.
-    pub fn tripped(&self) -> Tripped {
-        self.tripped.clone()
+    /// Whose bytes these are.
+    pub(crate) fn belongs_to(&mut self, recorded: &Recorded) {
+        self.recorded = Some(recorded.clone());
     }
 
     fn trip(&mut self, refusal: Refusal) -> BoxError {
         self.source = Source::Empty;
-        let error = BoxError::from(refusal.clone());
-        let _ = self.tripped.set(refusal);
-        error
+        if let Some(recorded) = &self.recorded {
+            recorded.cut_off(refusal.clone());
+        }
+        refusal.into()
     }
 }
 
@@ -111,7 +103,9 @@ where
             return Poll::Ready(Some(Err(this.trip(refusal))));
         }
         let length = frame.data_ref().map_or(0, Bytes::len);
-        this.sent.fetch_add(length as u64, Ordering::Relaxed);
+        if let Some(recorded) = &this.recorded {
+            recorded.counts().add_out(length);
+        }
         Poll::Ready(Some(Ok(frame)))
     }
 

@@ -10,7 +10,9 @@ mod relay;
 pub(crate) use relay::{Counts, Watched, relay};
 
 use crate::connection::detect::{Protocol, classify};
-use crate::connection::{Ending, Opening, Pipeline, Subject, connect_subject, connect_wish};
+use crate::connection::{
+    Carries, Ending, Opening, Pipeline, Subject, connect_subject, connect_wish,
+};
 use crate::dial::{Permit, Route, dial};
 use crate::problem::Refusal;
 use crate::tls::hello::{self, HELLO_LIMIT, HelloError};
@@ -74,20 +76,20 @@ async fn serve_inner(
         }
         Ok((mut upstream, address)) => {
             ending.address = Some(address);
+            allowed.dialled(address);
             let guarded = silent && requests_are_decided(pipeline, host, port);
-            let mut standing = allowed.standing(pipeline.policy.clone());
-            let counts = Counts::default();
+            let readable = readable(stream, scheme, silent, guarded);
+            let mut standing = allowed.standing(pipeline.policy.clone(), Carries::Opaque(readable));
+            let counts = recorded.counts();
             let mut agent = Watched::new(&mut *stream, counts.clone(), guarded.then_some(opaque));
             ending.refusal =
                 relay(&mut agent, &mut upstream, &counts, &mut standing, &pipeline.drain).await;
-            (ending.bytes_out, ending.bytes_in) = counts.totals();
-            pipeline.metrics.relayed(ending.bytes_out, ending.bytes_in);
             if ending.refusal.is_some() {
                 stream.reset();
             }
         }
     }
-    recorded.end(&ending);
+    recorded.end(ending);
     Ok(())
 }
 
@@ -97,6 +99,18 @@ fn requests_are_decided(pipeline: &Pipeline, host: &Host, port: u16) -> bool {
         active.policies.intercepts(Scheme::Tcp, host, port)
             || active.policies.intercepts(Scheme::Tls, host, port)
     })
+}
+
+/// The schemes under which requests may be inside: where a policy has them decided, this connection
+/// would not have been relayed.
+fn readable(stream: &Opening, scheme: Scheme, silent: bool, guarded: bool) -> &'static [Scheme] {
+    match scheme {
+        _ if guarded => &[],
+        Scheme::Tls => &[Scheme::Tls],
+        _ if silent => &[Scheme::Tcp, Scheme::Tls],
+        _ if opaque(stream.prefix()) == Some(true) => &[],
+        _ => &[Scheme::Tcp],
+    }
 }
 
 /// What a client that was silent at first may say: `None` where more bytes are needed to tell.

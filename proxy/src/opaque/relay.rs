@@ -28,6 +28,14 @@ impl Counts {
     pub(crate) fn totals(&self) -> (u64, u64) {
         (self.0.0.load(Ordering::Relaxed), self.0.1.load(Ordering::Relaxed))
     }
+
+    pub(crate) fn add_out(&self, bytes: usize) {
+        self.0.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_in(&self, bytes: usize) {
+        self.0.1.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
 }
 
 /// Relays. Returns why it was cut off, where it was.
@@ -132,7 +140,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
             this.held.advance(take);
         }
         let read = buf.filled().len() - before;
-        this.counts.0.0.fetch_add(read as u64, Ordering::Relaxed);
+        this.counts.add_out(read);
         Poll::Ready(Ok(()))
     }
 }
@@ -144,7 +152,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.inner).poll_write(cx, buf))?;
-        self.counts.0.1.fetch_add(written as u64, Ordering::Relaxed);
+        self.counts.add_in(written);
         Poll::Ready(Ok(written))
     }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -43,8 +44,9 @@ pub enum AuditError {
     Overload,
     #[error("the audit writer has ended")]
     Ended,
+    /// It is on disk here all the same.
     #[error("the controller did not acknowledge the record in time")]
-    Unacknowledged,
+    Unacknowledged(IntentId),
     #[error(transparent)]
     Chain(#[from] ChainError),
 }
@@ -93,6 +95,13 @@ pub(crate) struct Append {
     pub(crate) done: oneshot::Sender<Result<u64, AuditError>>,
 }
 
+impl AuditError {
+    /// Whether the fault is the record's, and not the disk's or the controller's.
+    const fn is_of_the_record(&self) -> bool {
+        matches!(self, Self::Chain(_) | Self::Damaged(_))
+    }
+}
+
 impl AuditLog {
     /// Opens or begins the chain and starts its writer. The writer ends when every handle is gone,
     /// and then says so on the returned receiver.
@@ -135,7 +144,9 @@ impl AuditLog {
     /// Writes a decision. Returns when it is durable, by the `durability` in force.
     ///
     /// # Errors
-    /// When it cannot be written and `onFailure` is Deny; the caller must not go on then.
+    /// When it cannot be written and `onFailure` is Deny; the caller must not go on then. Under
+    /// Allow only what is wrong with the disk or the controller is passed over: never what is wrong
+    /// with the record, of which the agent writes a part.
     pub async fn record_intent(&self, record: Record) -> Result<IntentId, AuditError> {
         let settings = self.policies.load().map(|active| active.audit).unwrap_or_default();
         match self.durable(record, true, settings.durability).await {
@@ -143,10 +154,11 @@ impl AuditLog {
             Err(error) => {
                 self.metrics.audit_failures.inc();
                 tracing::warn!(%error, "Intent not recorded");
-                if settings.on_failure == OnFailure::Allow {
-                    Ok(IntentId(None))
-                } else {
-                    Err(error)
+                match error {
+                    error if settings.on_failure != OnFailure::Allow => Err(error),
+                    AuditError::Unacknowledged(id) => Ok(id),
+                    error if error.is_of_the_record() => Err(error),
+                    _ => Ok(IntentId(None)),
                 }
             }
         }
@@ -158,7 +170,21 @@ impl AuditLog {
         let Some(seq) = id.0 else { return };
         record.id = Some(seq);
         let log = self.clone();
-        self.outcomes.spawn(async move { log.record(record).await });
+        // Outcomes are written where things are dropped, which may be after the runtime's end.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            self.metrics.audit_failures.inc();
+            return;
+        };
+        self.outcomes.spawn_on(async move { log.record(record).await }, &runtime);
+    }
+
+    /// Runs to its end what must not be dropped half-way, whoever waits for it. [`AuditLog::close`]
+    /// waits too.
+    pub(crate) fn track<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.outcomes.spawn(task)
     }
 
     /// Writes any other record. A failure is counted.
@@ -205,7 +231,8 @@ impl AuditLog {
         if durability == Durability::Acknowledged {
             let mut acknowledged = self.acknowledged.clone();
             let reached = timeout(ACKNOWLEDGE_LIMIT, acknowledged.wait_for(|n| *n > seq)).await;
-            reached.map_err(|_| AuditError::Unacknowledged)?.map_err(|_| AuditError::Ended)?;
+            let late = |_| AuditError::Unacknowledged(IntentId(Some(seq)));
+            reached.map_err(late)?.map_err(|_| AuditError::Ended)?;
         }
         Ok(seq)
     }

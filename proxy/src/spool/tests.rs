@@ -111,6 +111,42 @@ async fn a_torn_tail_is_cut_and_damage_is_not() {
 }
 
 #[tokio::test]
+async fn a_record_that_is_too_long_is_written_shortened() {
+    let dir = TempDir::new().unwrap();
+    let (log, shipping, _) = open(config(&dir)).unwrap();
+    let record = Record { reason: Some("\u{fffd}".repeat(40_000)), ..intent(1) };
+    log.record_intent(record).await.unwrap();
+    let all = entries(&shipping);
+    let written: Record = serde_json::from_str(&all[1].record).unwrap();
+    assert_eq!((written.id, written.resource), (Some(1), intent(1).resource));
+    assert!(written.reason.unwrap().ends_with("\u{fffd}…"));
+}
+
+#[tokio::test]
+async fn on_failure_allow_is_for_the_disk_alone() {
+    let dir = TempDir::new().unwrap();
+    let policies = Arc::new(PolicyState::default());
+    policies.replace(&exeat_policy::snapshot::Snapshot {
+        generation: 1,
+        pod_uid: "pod".into(),
+        policies: Vec::new(),
+        audit: exeat_policy::snapshot::AuditSettings {
+            on_failure: OnFailure::Allow,
+            ..Default::default()
+        },
+        upstream_roots: String::new(),
+        control_roots: String::new(),
+    });
+    let small = SpoolConfig { max_bytes: 1, ..config(&dir) };
+    let metrics = Arc::new(ProxyMetrics::new().unwrap());
+    let (log, _shipping, _) = AuditLog::open(small, policies, metrics).unwrap();
+    assert_eq!(log.record_intent(intent(1)).await.unwrap(), IntentId(None), "the disk is full");
+    // No words of the agent's, so nothing that would be cut.
+    let record = Record { action: Some("x".repeat(70_000)), ..intent(2) };
+    assert!(matches!(log.record_intent(record).await, Err(AuditError::Chain(_))));
+}
+
+#[tokio::test]
 async fn a_lost_key_is_said() {
     let dir = TempDir::new().unwrap();
     let (log, _, ended) = open(config(&dir)).unwrap();

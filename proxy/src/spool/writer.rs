@@ -2,7 +2,7 @@
 
 use super::segment::{self, Recovered, SEGMENT_BYTES, Tail};
 use super::{Append, AuditError, SpoolConfig, now};
-use exeat_audit::chain::{ChainId, ChainWriter};
+use exeat_audit::chain::{ChainError, ChainId, ChainWriter};
 use exeat_audit::head::SigningKey;
 use exeat_audit::record::{Genesis, Kind, Record};
 use std::fs::{self, OpenOptions};
@@ -134,7 +134,11 @@ impl Opened {
         if number {
             record.id = Some(self.entries());
         }
-        let entry = self.writer.prepare(&record)?;
+        let entry = match self.writer.prepare(&record) {
+            // Whoever makes a record long must not be able to keep it out of the chain.
+            Err(ChainError::RecordTooLong(_)) => self.writer.prepare(&record.shortened())?,
+            prepared => prepared?,
+        };
         let mut line =
             serde_json::to_vec(&entry).map_err(|e| AuditError::Damaged(e.to_string()))?;
         line.push(b'\n');

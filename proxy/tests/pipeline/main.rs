@@ -6,6 +6,8 @@
 
 mod http;
 mod opaque;
+mod records;
 mod smuggling;
+mod standing;
 mod tls;
 mod world;

@@ -178,6 +178,15 @@ impl World {
 
     /// Replaces the policy.
     pub(crate) fn rules(&self, mode: Mode, rules: &[serde_json::Value]) {
+        self.rules_and_audit(mode, rules, AuditSettings::default());
+    }
+
+    pub(crate) fn rules_and_audit(
+        &self,
+        mode: Mode,
+        rules: &[serde_json::Value],
+        audit: AuditSettings,
+    ) {
         let origin =
             PolicyRef { tier: Tier::Namespaced, namespace: "agents".into(), name: "test".into() };
         let rules = rules.iter().map(|rule| serde_json::from_value(rule.clone()).unwrap());
@@ -187,7 +196,7 @@ impl World {
             generation: 1,
             pod_uid: "pod-1".into(),
             policies: vec![source],
-            audit: AuditSettings::default(),
+            audit,
             upstream_roots: self.authority.pem(),
             control_roots: String::new(),
         });

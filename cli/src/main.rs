@@ -2,7 +2,7 @@
 //! `kubectl-exeat`.
 //!
 //! Exit codes: 0 all is well; 1 a policy has errors, or an audit chain was altered; 2 an audit
-//! chain is incomplete; 3 the command could not do its work.
+//! chain is incomplete, or whether one is missing is not known; 3 the command could not do its work.
 
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -86,7 +86,8 @@ Examples:
   exeat audit --file audit.jsonl --filter \"host:*.example.com\"";
 
 const VERIFY_EXAMPLES: &str = "\
-Exit code: 0 both verdicts hold, 1 something was altered, 2 something is missing.
+Exit code: 0 both verdicts hold, 1 something was altered, 2 something is missing or it is not known
+whether (the agent pods cannot be listed), 3 nothing could be judged.
 
 Examples:
   exeat audit verify

@@ -27,9 +27,12 @@ pub const AUDIT_AUDIENCE: &str = "exeat.dev/audit";
 /// A token that was good stays good so long without asking again.
 const CACHE_FOR: Duration = Duration::from_secs(60);
 const CACHED_AT_MOST: usize = 10_000;
+/// A token that was bad stays bad so long without asking again.
+const REJECTED_FOR: Duration = Duration::from_secs(5);
 const LONGEST_TOKEN: usize = 16 * 1024;
 const REVIEWS_AT_ONCE: usize = 32;
-const REVIEW_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a place among the reviews and the answer together.
+const REVIEW_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 
 /// The proxy of one pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +85,14 @@ pub trait Reviewer: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<bool, IdentityError>>;
 }
 
-/// Judges callers, and remembers good tokens for a minute.
+/// Of a token, and of what it was shown for.
+type TokenDigest = [u8; 32];
+
+/// Judges callers, and remembers good tokens of pods for a minute, and bad ones for some seconds.
 pub struct Identities {
     reviewer: Arc<dyn Reviewer>,
-    pods: Mutex<HashMap<[u8; 32], (Instant, PodIdentity)>>,
+    pods: Mutex<HashMap<TokenDigest, (Instant, PodIdentity)>>,
+    rejected: Mutex<HashMap<TokenDigest, (Instant, IdentityError)>>,
     reviews: Semaphore,
 }
 
@@ -132,7 +139,8 @@ impl Identities {
     pub fn judged_by(reviewer: Arc<dyn Reviewer>) -> Self {
         Self {
             reviewer,
-            pods: Mutex::new(HashMap::new()),
+            pods: Mutex::default(),
+            rejected: Mutex::default(),
             reviews: Semaphore::new(REVIEWS_AT_ONCE),
         }
     }
@@ -143,14 +151,22 @@ impl Identities {
     /// When there is no token, it is not valid for `exeat.dev`, or it is not bound to a pod.
     pub async fn pod(&self, headers: &HeaderMap) -> Result<PodIdentity, IdentityError> {
         let token = bearer(headers)?;
-        let digest: [u8; 32] = Sha256::digest(token).into();
-        if let Some(pod) = self.cached(&digest) {
+        let digest = digest(PROXY_AUDIENCE, token);
+        if let Some(pod) = recall(&self.pods, &digest, CACHE_FOR) {
             return Ok(pod);
         }
-        let user = self.user(token, &[PROXY_AUDIENCE]).await?.ok_or(IdentityError::Rejected)?;
-        let pod = pod_of(&user).ok_or(IdentityError::NotAPod)?;
-        self.remember(digest, &pod);
-        Ok(pod)
+        if let Some(error) = recall(&self.rejected, &digest, REJECTED_FOR) {
+            return Err(error);
+        }
+        let user = self.user(token, &[PROXY_AUDIENCE]).await?;
+        let pod = user
+            .ok_or(IdentityError::Rejected)
+            .and_then(|user| pod_of(&user).ok_or(IdentityError::NotAPod));
+        match &pod {
+            Ok(pod) => remember(&self.pods, digest, pod.clone(), CACHE_FOR),
+            Err(error) => remember(&self.rejected, digest, error.clone(), REJECTED_FOR),
+        }
+        pod
     }
 
     /// The name of a person who may read the audit of `namespace` (none: of every namespace).
@@ -163,15 +179,19 @@ impl Identities {
         namespace: Option<&str>,
     ) -> Result<String, IdentityError> {
         let token = bearer(headers)?;
+        let digest = digest(AUDIT_AUDIENCE, token);
+        if let Some(error) = recall(&self.rejected, &digest, REJECTED_FOR) {
+            return Err(error);
+        }
         let user = match self.user(token, &[AUDIT_AUDIENCE]).await? {
-            Some(user) => user,
-            None => self.user(token, &[]).await?.ok_or(IdentityError::Rejected)?,
+            Some(user) => Some(user),
+            None => self.user(token, &[]).await?,
         };
-        let _permit = self.reviews.acquire().await.map_err(|_| IdentityError::Unavailable)?;
-        let asked = self.reviewer.may_read_audit(&user, namespace);
-        let may = tokio::time::timeout(REVIEW_TIMEOUT, asked)
-            .await
-            .map_err(|_| IdentityError::Unavailable)??;
+        let Some(user) = user else {
+            remember(&self.rejected, digest, IdentityError::Rejected, REJECTED_FOR);
+            return Err(IdentityError::Rejected);
+        };
+        let may = self.reviewed(self.reviewer.may_read_audit(&user, namespace)).await?;
         if may {
             return Ok(user.username);
         }
@@ -183,26 +203,52 @@ impl Identities {
     }
 
     async fn user(&self, token: &str, audiences: &[&str]) -> Result<Option<User>, IdentityError> {
-        let _permit = self.reviews.acquire().await.map_err(|_| IdentityError::Unavailable)?;
-        tokio::time::timeout(REVIEW_TIMEOUT, self.reviewer.user(token, audiences))
+        self.reviewed(self.reviewer.user(token, audiences)).await
+    }
+
+    /// Asks, a few at a time; neither a place nor the answer is waited for without end.
+    async fn reviewed<T>(
+        &self,
+        asked: impl Future<Output = Result<T, IdentityError>>,
+    ) -> Result<T, IdentityError> {
+        let review = async {
+            let _permit = self.reviews.acquire().await.map_err(|_| IdentityError::Unavailable)?;
+            asked.await
+        };
+        tokio::time::timeout(REVIEW_TIMEOUT, review)
             .await
             .map_err(|_| IdentityError::Unavailable)?
     }
+}
 
-    fn cached(&self, digest: &[u8; 32]) -> Option<PodIdentity> {
-        let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, pod) = pods.get(digest)?;
-        (since.elapsed() < CACHE_FOR).then(|| pod.clone())
+fn digest(audience: &str, token: &str) -> TokenDigest {
+    Sha256::new().chain_update(audience).chain_update([0]).chain_update(token).finalize().into()
+}
+
+/// What is remembered of a token, and not older than `age`.
+fn recall<T: Clone>(
+    known: &Mutex<HashMap<TokenDigest, (Instant, T)>>,
+    digest: &TokenDigest,
+    age: Duration,
+) -> Option<T> {
+    let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    let (since, value) = known.get(digest)?;
+    (since.elapsed() < age).then(|| value.clone())
+}
+
+/// Remembers, unless there is too much that is not older than `age`.
+fn remember<T>(
+    known: &Mutex<HashMap<TokenDigest, (Instant, T)>>,
+    digest: TokenDigest,
+    value: T,
+    age: Duration,
+) {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= CACHED_AT_MOST {
+        known.retain(|_, (since, _)| since.elapsed() < age);
     }
-
-    fn remember(&self, digest: [u8; 32], pod: &PodIdentity) {
-        let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
-        if pods.len() >= CACHED_AT_MOST {
-            pods.retain(|_, (since, _)| since.elapsed() < CACHE_FOR);
-        }
-        if pods.len() < CACHED_AT_MOST {
-            pods.insert(digest, (Instant::now(), pod.clone()));
-        }
+    if known.len() < CACHED_AT_MOST {
+        known.insert(digest, (Instant::now(), value));
     }
 }
 
@@ -307,96 +353,4 @@ fn pod_of(user: &User) -> Option<PodIdentity> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Knows the token `proxy` for our audience, and `person` for the API server's.
-    struct Fake;
-
-    impl Reviewer for Fake {
-        fn user<'a>(
-            &'a self,
-            token: &'a str,
-            audiences: &'a [&'a str],
-        ) -> BoxFuture<'a, Result<Option<User>, IdentityError>> {
-            Box::pin(async move {
-                let mut user = User::default();
-                match (token, audiences) {
-                    ("proxy" | "unbound", [PROXY_AUDIENCE]) => {
-                        user.username = "system:serviceaccount:agents:research".to_owned();
-                        if token == "proxy" {
-                            user.extra = bound();
-                        }
-                    }
-                    ("person", []) => user.username = "jo".to_owned(),
-                    ("away", _) => return Err(IdentityError::Unavailable),
-                    _ => return Ok(None),
-                }
-                Ok(Some(user))
-            })
-        }
-
-        fn may_read_audit<'a>(
-            &'a self,
-            _: &'a User,
-            namespace: Option<&'a str>,
-        ) -> BoxFuture<'a, Result<bool, IdentityError>> {
-            Box::pin(async move { Ok(namespace == Some("agents")) })
-        }
-    }
-
-    fn bound() -> BTreeMap<String, Vec<String>> {
-        BTreeMap::from([
-            ("authentication.kubernetes.io/pod-name".to_owned(), vec!["research-0".to_owned()]),
-            ("authentication.kubernetes.io/pod-uid".to_owned(), vec!["uid-1".to_owned()]),
-        ])
-    }
-
-    fn headers(value: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-        headers
-    }
-
-    #[tokio::test]
-    async fn a_pod_is_who_its_token_says() {
-        let identities = Identities::judged_by(Arc::new(Fake));
-        let pod = identities.pod(&headers("Bearer proxy")).await.unwrap();
-        assert_eq!((&*pod.namespace, &*pod.pod_uid), ("agents", "uid-1"));
-        assert_eq!(identities.pod(&headers("bearer proxy")).await.unwrap(), pod, "cached");
-    }
-
-    #[tokio::test]
-    async fn everything_else_is_turned_away() {
-        let identities = Identities::judged_by(Arc::new(Fake));
-        for (value, error) in [
-            ("Bearer", IdentityError::Missing),
-            ("Basic proxy", IdentityError::Missing),
-            ("Bearer person", IdentityError::Rejected),
-            ("Bearer unbound", IdentityError::NotAPod),
-            ("Bearer away", IdentityError::Unavailable),
-        ] {
-            assert_eq!(identities.pod(&headers(value)).await, Err(error), "{value}");
-        }
-        assert_eq!(identities.pod(&HeaderMap::new()).await, Err(IdentityError::Missing));
-    }
-
-    #[tokio::test]
-    async fn people_read_where_they_may() {
-        let identities = Identities::judged_by(Arc::new(Fake));
-        let headers = headers("Bearer person");
-        assert_eq!(identities.auditor(&headers, Some("agents")).await, Ok("jo".to_owned()));
-        let error = identities.auditor(&headers, None).await.unwrap_err();
-        assert_eq!(error.status(), StatusCode::FORBIDDEN);
-    }
-
-    #[test]
-    fn ordinary_users_are_no_pods() {
-        let user = User { username: "jo".to_owned(), extra: bound(), ..User::default() };
-        assert_eq!(pod_of(&user), None);
-        let mut twice = bound();
-        twice.values_mut().for_each(|values| values.push("other".to_owned()));
-        let username = "system:serviceaccount:agents:research".to_owned();
-        assert_eq!(pod_of(&User { username, extra: twice, ..User::default() }), None);
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod index;
 pub mod metrics;
 pub mod ops;
+pub mod places;
 pub mod publish;
 pub mod reconcile;
 pub mod roles;

@@ -1,4 +1,4 @@
-//! `exeat audit verify`: the two verdicts on every chain.
+//! `exeat audit verify`: the two verdicts on every chain. What could not be looked at does not hold.
 
 use super::{chains, now};
 use crate::connect::{Collector, ConnectArgs, block_on};
@@ -31,16 +31,16 @@ struct Judged {
     gaps: Vec<String>,
 }
 
+/// The pods that should have a chain and have none; an error when they are not known.
+type WithoutChain = Result<Vec<String>>;
+
 pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode> {
-    let mut judged = match &args.file {
-        Some(file) => verify_file(file)?.into_iter().map(Judged::from).collect(),
-        None => Vec::new(),
+    let (judged, without_chain) = match &args.file {
+        // An export tells of chains alone.
+        Some(file) => (verify_file(file)?.into_iter().map(Judged::from).collect(), Ok(Vec::new())),
+        None => block_on(verify_cluster(&args.connect))?,
     };
-    let mut without_chain = Vec::new();
-    if args.file.is_none() {
-        (judged, without_chain) = block_on(verify_cluster(&args.connect))?;
-    }
-    print(&judged, &without_chain)
+    print(&mut std::io::stdout().lock(), &judged, &without_chain)
 }
 
 impl From<Report> for Judged {
@@ -58,7 +58,7 @@ fn verify_file(file: &Path) -> Result<Vec<Report>> {
         .with_context(|| format!("{} cannot be verified", file.display()))
 }
 
-async fn verify_cluster(args: &ConnectArgs) -> Result<(Vec<Judged>, Vec<String>)> {
+async fn verify_cluster(args: &ConnectArgs) -> Result<(Vec<Judged>, WithoutChain)> {
     let mut collector = Collector::connect(args).await?;
     // Pods first: one that starts meanwhile must not look as if it had no chain.
     let pods = collector.agent_pods().await;
@@ -80,18 +80,18 @@ async fn verify_cluster(args: &ConnectArgs) -> Result<(Vec<Judged>, Vec<String>)
         }
         judged.push(one);
     }
-    let without_chain = match pods {
-        Ok(pods) => pods.into_iter().filter(|pod| !known.contains(&pod.uid)),
-        Err(error) => {
-            eprintln!("exeat: whether every agent pod has a chain is not known: {error:#}");
-            return Ok((judged, Vec::new()));
-        }
-    };
-    Ok((judged, without_chain.map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect()))
+    let without_chain = pods.map(|pods| {
+        let without = pods.into_iter().filter(|pod| !known.contains(&pod.uid));
+        without.map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect()
+    });
+    Ok((judged, without_chain))
 }
 
-fn print(judged: &[Judged], without_chain: &[String]) -> Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
+fn print(
+    out: &mut impl Write,
+    judged: &[Judged],
+    without_chain: &WithoutChain,
+) -> Result<ExitCode> {
     for Judged { report, faults, gaps } in judged {
         let verdict = match (faults.is_empty(), gaps.is_empty()) {
             (true, true) => "ok",
@@ -117,22 +117,65 @@ fn print(judged: &[Judged], without_chain: &[String]) -> Result<ExitCode> {
             writeln!(out, "            and {} more", report.omitted)?;
         }
     }
-    for pod in without_chain {
+    let missing = without_chain.as_ref().map_or(&[][..], Vec::as_slice);
+    for pod in missing {
         writeln!(out, "INCOMPLETE  {}  no-chain: the pod runs, but has no chain", plain(pod))?;
     }
     let altered = judged.iter().filter(|it| !it.faults.is_empty()).count();
-    let incomplete = judged.iter().filter(|it| !it.gaps.is_empty()).count() + without_chain.len();
+    let incomplete = judged.iter().filter(|it| !it.gaps.is_empty()).count() + missing.len();
     let entries: u64 = judged.iter().map(|it| it.report.entries).sum();
     writeln!(out, "{} chains, {entries} entries", judged.len())?;
     writeln!(out, "integrity     {}", verdict(altered, "altered"))?;
-    writeln!(out, "completeness  {}", verdict(incomplete, "incomplete"))?;
-    Ok(match (altered, incomplete) {
-        (0, 0) => ExitCode::SUCCESS,
-        (0, _) => ExitCode::from(2),
+    match without_chain {
+        Err(error) if incomplete == 0 => writeln!(
+            out,
+            "completeness  UNKNOWN, the agent pods cannot be listed: {}",
+            plain(&format!("{error:#}"))
+        )?,
+        Err(error) => writeln!(
+            out,
+            "completeness  {}, and the agent pods cannot be listed: {}",
+            verdict(incomplete, "incomplete"),
+            plain(&format!("{error:#}"))
+        )?,
+        Ok(_) => writeln!(out, "completeness  {}", verdict(incomplete, "incomplete"))?,
+    }
+    Ok(match (altered, incomplete, without_chain) {
+        (0, 0, Ok(_)) => ExitCode::SUCCESS,
+        (0, ..) => ExitCode::from(2),
         _ => ExitCode::from(1),
     })
 }
 
 fn verdict(number: usize, what: &str) -> String {
     if number == 0 { "ok".to_owned() } else { format!("FAILED, {number} {what}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(without_chain: &WithoutChain) -> (String, ExitCode) {
+        let mut out = Vec::new();
+        let code = print(&mut out, &[], without_chain).unwrap();
+        (String::from_utf8(out).unwrap(), code)
+    }
+
+    #[test]
+    fn completeness_is_unknown_when_agent_pods_cannot_be_listed() {
+        let (text, code) = printed(&Err(anyhow::anyhow!("pods is forbidden")));
+        let unknown = "completeness  UNKNOWN, the agent pods cannot be listed: pods is forbidden\n";
+        assert!(text.contains("integrity     ok\n") && text.ends_with(unknown), "{text}");
+        assert_eq!(code, ExitCode::from(2));
+    }
+
+    #[test]
+    fn completeness_holds_only_when_every_pod_has_a_chain() {
+        let (text, code) = printed(&Ok(Vec::new()));
+        assert!(text.ends_with("completeness  ok\n"), "{text}");
+        assert_eq!(code, ExitCode::SUCCESS);
+        let (text, code) = printed(&Ok(vec!["agents/a".to_owned()]));
+        assert!(text.ends_with("completeness  FAILED, 1 incomplete\n"), "{text}");
+        assert_eq!(code, ExitCode::from(2));
+    }
 }

@@ -14,8 +14,11 @@ use exeat_policy::action::Action;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a place among the bodies, and for one among the batches.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(10);
 const RECORDS_DEFAULT: u32 = 50;
 const RECORDS_AT_MOST: u32 = 10_000;
 const PAGE_AT_MOST: u32 = 1000;
@@ -102,7 +105,9 @@ async fn take(
     if !state.limits.take(&pod.pod_uid, 0, Instant::now()) {
         return Err(Problem::TooMuch);
     }
-    let _permit = state.batches.try_acquire().map_err(|_| Problem::TooMuch)?;
+    let _own = state.pods.take(pod.pod_uid.clone()).ok_or(Problem::TooMuch)?;
+    // Held until the batch is stored: a body that waits is in memory as well.
+    let _body = place(&state.bodies).await?;
     let body = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, MAX_BATCH_BYTES))
         .await
         .map_err(|_| Problem::Body(MAX_BATCH_BYTES))?
@@ -110,14 +115,16 @@ async fn take(
     if !state.limits.take(&pod.pod_uid, body.len(), Instant::now()) {
         return Err(Problem::TooMuch);
     }
+    let _batch = place(&state.batches).await?;
+    let received = now();
     let prepared = tokio::task::spawn_blocking(move || {
         let batch: Batch = serde_json::from_slice(&body)
             .map_err(|error| Problem::Malformed(format!("the body is no batch: {error}")))?;
-        ingest::prepare(pod, batch).map_err(Problem::from)
+        ingest::prepare(pod, batch, received).map_err(Problem::from)
     })
     .await
     .map_err(|_| Problem::Malformed("the batch could not be read".to_owned()))??;
-    let stored = state.store.deliver(prepared, now()).await??;
+    let stored = state.store.deliver(prepared, received).await??;
     state.metrics.collect_entries.inc_by(stored.added.len() as u64);
     for row in stored.added.iter().filter(|row| row.is_denial()) {
         state.denied.note(row);
@@ -128,6 +135,11 @@ async fn take(
         }
     }
     Ok(Json(Acknowledged { seq: Some(stored.seq) }))
+}
+
+async fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, Problem> {
+    let place = tokio::time::timeout(PLACE_TIMEOUT, places.acquire()).await;
+    place.map_err(|_| Problem::TooMuch)?.map_err(|_| Problem::TooMuch)
 }
 
 /// `GET /v1/audit/head`

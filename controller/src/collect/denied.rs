@@ -5,6 +5,7 @@
 //! policies than audit.
 
 use super::ingest::Row;
+use exeat_audit::time;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -76,7 +77,7 @@ impl LastDenials {
     pub(super) fn note(&self, row: &Row) {
         let Some(key) = row.record.rule.as_deref().and_then(PolicyKey::of_rule) else { return };
         let denied = LastDenied {
-            time: row.record.time.clone(),
+            time: time::rfc3339(row.time),
             action: row.record.action.clone().unwrap_or_default(),
             resource: row.host().unwrap_or_default().to_owned(),
             code: row.record.code.clone().unwrap_or_default(),

@@ -37,7 +37,8 @@ pub(super) struct Row {
     pub(super) link: Link,
     pub(super) text: String,
     pub(super) record: Record,
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970 by which it is ordered and shown: the record's own time, but never
+    /// later than when it was received. The writer's clock may say anything.
     pub(super) time: u64,
 }
 
@@ -55,11 +56,11 @@ impl Row {
     }
 }
 
-/// Checks everything about a batch that does not need the store.
+/// Checks everything about a batch, received at `received`, that does not need the store.
 ///
 /// # Errors
 /// When it is another pod's, or does not hold together.
-pub(super) fn prepare(pod: PodIdentity, batch: Batch) -> Result<Prepared, Refusal> {
+pub(super) fn prepare(pod: PodIdentity, batch: Batch, received: u64) -> Result<Prepared, Refusal> {
     if batch.chain != pod.pod_uid || batch.head.chain != pod.pod_uid {
         return Err(Refusal::Foreign { chain: batch.chain });
     }
@@ -86,7 +87,7 @@ pub(super) fn prepare(pod: PodIdentity, batch: Batch) -> Result<Prepared, Refusa
         if (record.kind == Kind::Genesis) != (entry.seq == 0) {
             return Err(at("the first record, and only that, is a Genesis".to_owned()));
         }
-        let time = time::parse(&record.time).unwrap_or_default();
+        let time = time::parse(&record.time).unwrap_or_default().min(received);
         rows.push(Row { seq: entry.seq, link, text: entry.record, record, time });
     }
     if let Some(last) = rows.last()

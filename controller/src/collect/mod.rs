@@ -22,6 +22,7 @@
 
 use crate::identity::Identities;
 use crate::metrics::Metrics;
+use crate::places::PerKey;
 use axum::Router;
 use axum::routing::{get, post};
 use std::path::PathBuf;
@@ -40,7 +41,11 @@ pub use denied::{LastDenials, LastDenied, PolicyKey};
 pub use store::{Store, StoreError};
 
 /// Bodies of batches that are in memory at once.
+const BODIES_AT_ONCE: usize = 64;
+/// Batches that are verified and stored at once. A body that is sent slowly is none yet.
 const BATCHES_AT_ONCE: usize = 16;
+/// A proxy sends one batch after the other.
+const BATCHES_OF_A_POD: usize = 1;
 const CHAIN_STATES_EVERY: Duration = Duration::from_secs(15);
 const DENIALS_EVERY: Duration = Duration::from_secs(10);
 
@@ -58,6 +63,8 @@ pub struct CollectState {
     metrics: Arc<Metrics>,
     identities: Arc<Identities>,
     limits: Arc<limit::Limits>,
+    pods: PerKey<String>,
+    bodies: Arc<Semaphore>,
     batches: Arc<Semaphore>,
     denied: Arc<LastDenials>,
 }
@@ -77,6 +84,8 @@ impl CollectState {
             metrics,
             identities,
             limits: Arc::new(limit::Limits::default()),
+            pods: PerKey::new(BATCHES_OF_A_POD),
+            bodies: Arc::new(Semaphore::new(BODIES_AT_ONCE)),
             batches: Arc::new(Semaphore::new(BATCHES_AT_ONCE)),
             denied: Arc::new(LastDenials::default()),
         })

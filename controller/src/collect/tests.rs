@@ -369,3 +369,57 @@ fn a_database_of_a_newer_version_is_left_alone() {
     connection.pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(Store::open(&path), Err(StoreError::Version(99))));
 }
+
+#[tokio::test]
+async fn bodies_that_are_sent_slowly_shut_nobody_else_out() {
+    let collector = Collector::new();
+    let never = || Body::from_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    let mut held = Vec::new();
+    for number in 10..30 {
+        let request = Request::post("/v1/audit")
+            .header("authorization", format!("Bearer proxy-{number}"))
+            .body(never())
+            .unwrap();
+        let call = router(collector.state.clone()).oneshot(request);
+        held.push(tokio::spawn(async move { call.await.unwrap().status() }));
+    }
+    while collector.state.bodies.available_permits() > BODIES_AT_ONCE - held.len() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (status, answer) = collector.post("proxy-1", &Proxy::new(1).begin()).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let request = Request::post("/v1/audit").body(never()).unwrap();
+    let second = tokio::time::timeout(Duration::from_secs(5), collector.call("proxy-10", request));
+    assert_eq!(second.await.unwrap().0, StatusCode::TOO_MANY_REQUESTS, "one at a time");
+    held.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn a_clock_that_runs_ahead_owns_neither_the_newest_records_nor_a_status() {
+    let (collector, mut ahead, mut honest) = (Collector::new(), Proxy::new(9), Proxy::new(1));
+    let genesis = ahead.genesis();
+    let mut record = Record::intent(
+        "9999-12-31T23:59:59.999Z",
+        1,
+        "network.request",
+        "https://forged.example/",
+        "Deny",
+        "Rule",
+    );
+    record.rule = Some("Namespaced/agents/research/some-rule".to_owned());
+    let forged = ahead.writer.append(&record).unwrap();
+    let batch = ahead.batch(vec![genesis, forged]);
+    assert_eq!(collector.post("proxy-9", &batch).await.0, StatusCode::OK);
+    let key = PolicyKey::of_rule("Namespaced/agents/research/some-rule").unwrap();
+    let shown = time::parse(&collector.state.last_denials().of(&key).unwrap().time).unwrap();
+    assert!(shown <= now(), "the time of receipt is shown");
+
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(collector.post("proxy-1", &honest.begin()).await.0, StatusCode::OK);
+    assert_eq!(collector.state.last_denials().of(&key).unwrap().resource, "evil.example.net");
+    let (_, answer) = collector.get("auditor", "/v1/records?filter=effect:deny&last=1").await;
+    assert_eq!(answer["records"][0]["pod"], "research-1");
+    let (_, answer) = collector.get("auditor", "/v1/chains/uid-9/entries?after=0").await;
+    let kept = answer["entries"][0]["record"].as_str().unwrap();
+    assert!(kept.contains("9999-12-31T23:59:59.999Z"), "what was signed stays: {kept}");
+}

@@ -2,12 +2,15 @@
 //!
 //! A caller is the pod that its token is bound to, and gets that pod's snapshot, at once and after
 //! every change of it, as lines of JSON; an empty line keeps the connection alive. Only agents that
-//! exist are answered. A stream ends after a while, so that tokens are checked again.
+//! exist are answered. A stream ends after a while, so that tokens are checked again. A pod holds two
+//! places, for streams and for waiting to be known: its own, and that of a stream whose end is not
+//! noticed yet.
 
 use crate::certs::Trust;
 use crate::identity::{Identities, PodIdentity};
 use crate::index::Index;
 use crate::metrics::Metrics;
+use crate::places::{Guard, PerKey};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -30,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Changes that come together are published together.
 const SETTLE: Duration = Duration::from_millis(50);
 const STREAMS: usize = 20_000;
+const STREAMS_OF_A_POD: usize = 2;
 
 /// What the handler needs.
 #[derive(Clone)]
@@ -40,6 +44,7 @@ pub struct PublishState {
     trust: Arc<Trust>,
     upstream_roots: Arc<String>,
     streams: Arc<Semaphore>,
+    pods: PerKey<String>,
     stop: CancellationToken,
 }
 
@@ -54,7 +59,8 @@ impl PublishState {
         stop: CancellationToken,
     ) -> Self {
         let streams = Arc::new(Semaphore::new(STREAMS));
-        Self { index, identities, metrics, trust, upstream_roots, streams, stop }
+        let pods = PerKey::new(STREAMS_OF_A_POD);
+        Self { index, identities, metrics, trust, upstream_roots, streams, pods, stop }
     }
 }
 
@@ -68,8 +74,9 @@ async fn snapshots(State(state): State<PublishState>, headers: HeaderMap) -> Res
         Ok(pod) => pod,
         Err(error) => return (error.status(), format!("{error}\n")).into_response(),
     };
-    let Ok(permit) = Arc::clone(&state.streams).try_acquire_owned() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many streams\n").into_response();
+    let Some(place) = state.pods.take(pod.pod_uid.clone()) else {
+        let text = "too many streams of this pod\n";
+        return (StatusCode::TOO_MANY_REQUESTS, text).into_response();
     };
     let known = tokio::time::timeout(PATIENCE, appears(&state, &pod)).await;
     if known.is_err() {
@@ -80,7 +87,10 @@ async fn snapshots(State(state): State<PublishState>, headers: HeaderMap) -> Res
             (StatusCode::SERVICE_UNAVAILABLE, "policies are not known yet\n").into_response()
         };
     }
-    let body = Body::from_stream(stream(Publication::new(state, pod, permit)));
+    let Ok(permit) = Arc::clone(&state.streams).try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many streams\n").into_response();
+    };
+    let body = Body::from_stream(stream(Publication::new(state, pod, (permit, place))));
     ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
 }
 
@@ -124,6 +134,9 @@ fn unite(settings: impl Iterator<Item = AuditSettings>) -> AuditSettings {
         .unwrap_or_default()
 }
 
+/// A place among all streams, and one among those of the pod.
+type Held = (OwnedSemaphorePermit, Guard<String>);
+
 /// One open stream.
 struct Publication {
     state: PublishState,
@@ -131,14 +144,14 @@ struct Publication {
     changes: watch::Receiver<u64>,
     sent: Option<Snapshot>,
     ends: Instant,
-    _permit: OwnedSemaphorePermit,
+    _held: Held,
 }
 
 impl Publication {
-    fn new(state: PublishState, pod: PodIdentity, permit: OwnedSemaphorePermit) -> Self {
+    fn new(state: PublishState, pod: PodIdentity, held: Held) -> Self {
         state.metrics.publish_streams.inc();
         let changes = state.index.subscribe();
-        Self { changes, state, pod, sent: None, ends: Instant::now() + LIFETIME, _permit: permit }
+        Self { changes, state, pod, sent: None, ends: Instant::now() + LIFETIME, _held: held }
     }
 
     /// The next line; none ends the stream.

@@ -161,3 +161,29 @@ async fn whoever_is_no_agent_gets_nothing() {
     let empty = super::tests::state(&Index::shared());
     assert_eq!(call(&empty, "a").await.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
+
+#[tokio::test]
+async fn a_pod_holds_two_places_and_none_of_the_others() {
+    let state = state(&index());
+    let (one, two) = (call(&state, "a").await, call(&state, "a").await);
+    assert_eq!((one.status(), two.status()), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(call(&state, "a").await.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(state.streams.available_permits(), STREAMS - 2);
+    drop(one);
+    assert_eq!(call(&state, "a").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_waits_to_be_known_holds_no_stream() {
+    let state = state(&index());
+    let waiting: Vec<_> = (0..2)
+        .map(|_| {
+            let state = state.clone();
+            tokio::spawn(async move { call(&state, "unknown").await.status() })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(state.streams.available_permits(), STREAMS);
+    assert_eq!(call(&state, "unknown").await.status(), StatusCode::TOO_MANY_REQUESTS);
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+}

@@ -32,7 +32,7 @@ impl Leadership {
         renewed.is_some_and(|at| at.elapsed() < TRUSTED)
     }
 
-    fn set(&self, at: Option<Instant>) {
+    pub(super) fn set(&self, at: Option<Instant>) {
         *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 }

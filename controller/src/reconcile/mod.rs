@@ -1,7 +1,8 @@
 //! What the Lease holder writes: NetworkPolicies, status of policies, and events.
 //!
 //! Every round computes everything from the index and writes what differs, so that a missed event
-//! or a failed write heals in the next. Objects that are not ours are never touched.
+//! or a failed write heals in the next. Objects that are not ours are never touched: one that has
+//! the name of ours is judged like any other.
 
 mod conditions;
 mod isolation;
@@ -17,7 +18,7 @@ pub use network::{OWNER_LABEL, Surroundings, network_policy};
 use crate::index::{Index, Key, PodInfo, StoredPolicy};
 use crate::metrics::{Metrics, POLICY_STATES, PROTECTIONS};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use write::Writer;
@@ -48,6 +49,9 @@ struct Plan {
     pods: Vec<Arc<PodInfo>>,
 }
 
+/// Every NetworkPolicy that should be.
+type Wanted<'a> = HashMap<&'a Key, &'a NetworkPolicy>;
+
 impl Reconciler {
     /// Reconciles for ever; writes only while the Lease is held.
     pub async fn run(self) {
@@ -75,18 +79,32 @@ impl Reconciler {
 
     /// One round; true when a write failed.
     async fn round(&self, plans: &[Plan], leads: bool, writer: &mut Writer) -> bool {
-        let wanted: HashSet<&Key> = plans.iter().flat_map(|plan| plan.network.keys()).collect();
+        let wanted: Wanted<'_> = plans.iter().flat_map(|plan| &plan.network).collect();
+        let mut settled = settled(&self.index, &wanted);
         let mut failed = false;
-        let mut states: BTreeMap<&str, i64> = BTreeMap::new();
-        for plan in plans {
-            let mut facts = self.facts(plan, &wanted);
-            if leads && self.leadership.held() {
-                for (key, desired) in &plan.network {
-                    if let Err(why) = writer.network_policy(&self.index, key, desired).await {
-                        facts.unprogrammed.push(why);
+        let mut unprogrammed: Vec<Vec<String>> = vec![Vec::new(); plans.len()];
+        for (plan, why_not) in plans.iter().zip(&mut unprogrammed) {
+            if !(leads && self.leadership.held()) {
+                break;
+            }
+            for (key, desired) in &plan.network {
+                match writer.network_policy(&self.index, key, desired).await {
+                    Ok(()) => drop(settled.insert(key.clone())),
+                    Err(why) => {
+                        why_not.push(why);
                         failed = true;
                     }
                 }
+            }
+        }
+        // After the writes, so that nothing is open in between.
+        if leads && self.leadership.held() {
+            failed |= !writer.remove_leftovers(&self.index, &wanted, &mut settled).await;
+        }
+        let mut states: BTreeMap<&str, i64> = BTreeMap::new();
+        for (plan, why_not) in plans.iter().zip(unprogrammed) {
+            let facts = self.facts(plan, why_not, &settled);
+            if leads && self.leadership.held() {
                 failed |= !writer.status(&plan.policy, &facts).await;
             }
             *states.entry(state(&plan.policy, &facts)).or_default() += 1;
@@ -96,28 +114,28 @@ impl Reconciler {
             self.metrics.policies.with_label_values(&[state]).set(count);
         }
         if leads && self.leadership.held() {
-            failed |= !writer.remove_leftovers(&self.index, &wanted).await;
             writer.warn_unprotected(&self.index).await;
         }
         failed
     }
 
-    fn facts(&self, plan: &Plan, wanted: &HashSet<&Key>) -> Facts {
+    /// What holds for a policy. NetworkPolicies that are `settled` let nothing more through; all
+    /// others are judged, whatever they are called and however they are labelled.
+    fn facts(&self, plan: &Plan, unprogrammed: Vec<String>, settled: &HashSet<Key>) -> Facts {
         let namespaces: HashSet<&str> = plan.pods.iter().map(|p| p.namespace.as_str()).collect();
         let mut widened = Vec::new();
         for namespace in namespaces {
-            // Only what we write ourselves is ours: a label can be forged.
             let all = self.index.network_policies(namespace).into_iter();
             let others: Vec<_> = all
                 .filter(|np| {
                     let name = np.metadata.name.clone().unwrap_or_default();
-                    !wanted.contains(&Key::new(namespace, name))
+                    !settled.contains(&Key::new(namespace, name))
                 })
                 .collect();
             widened.extend(widenings(&others, &plan.pods));
         }
         widened.sort();
-        Facts { pods: plan.pods.clone(), unprogrammed: Vec::new(), widened }
+        Facts { pods: plan.pods.clone(), unprogrammed, widened }
     }
 
     fn count_pods(&self) {
@@ -134,6 +152,19 @@ impl Reconciler {
             self.metrics.agent_pods.with_label_values(&[protection]).set(count);
         }
     }
+}
+
+/// Those of `wanted` that are in place: the object is ours and says what it should.
+fn settled(index: &Index, wanted: &Wanted<'_>) -> HashSet<Key> {
+    let all = index.all_network_policies();
+    let keyed = all.iter().map(|np| {
+        let (namespace, name) = (np.metadata.namespace.clone(), np.metadata.name.clone());
+        (Key::new(namespace.unwrap_or_default(), name.unwrap_or_default()), np)
+    });
+    keyed
+        .filter(|(key, np)| wanted.get(key).is_some_and(|desired| write::agrees(np, desired)))
+        .map(|(key, _)| key)
+        .collect()
 }
 
 /// As in the label `state` of `exeat_policies`.
@@ -185,3 +216,6 @@ fn plans(index: &Index, around: &Surroundings) -> Vec<Plan> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

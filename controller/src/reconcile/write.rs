@@ -1,5 +1,6 @@
 //! Writes to the cluster: only what differs, only what is ours, each one timed.
 
+use super::Wanted;
 use super::conditions::{Facts, status};
 use super::isolation::ours;
 use super::network::OWNER_LABEL;
@@ -49,6 +50,7 @@ impl Writer {
         let current = all.iter().find(|np| np.metadata.name.as_ref() == Some(&key.name));
         if let Some(current) = current {
             if !ours(current) {
+                self.metrics.reconcile_errors.inc();
                 return Err(format!(
                     "NetworkPolicy {}/{} exists and is not Exeat's. Fix: delete or rename it",
                     key.namespace, key.name
@@ -69,8 +71,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Removes NetworkPolicies of ours that no policy wants any more; false when one stayed.
-    pub(super) async fn remove_leftovers(&self, index: &Index, wanted: &HashSet<&Key>) -> bool {
+    /// Removes NetworkPolicies of ours that no policy wants any more, and adds them to `gone`; false
+    /// when one stayed.
+    pub(super) async fn remove_leftovers(
+        &self,
+        index: &Index,
+        wanted: &Wanted<'_>,
+        gone: &mut HashSet<Key>,
+    ) -> bool {
         let mut done = true;
         for policy in index.all_network_policies().iter().filter(|policy| ours(policy)) {
             let metadata = &policy.metadata;
@@ -78,13 +86,16 @@ impl Writer {
                 continue;
             };
             let key = Key::new(namespace.as_str(), name.as_str());
-            if wanted.contains(&key) || metadata.deletion_timestamp.is_some() {
+            if wanted.contains_key(&key) || metadata.deletion_timestamp.is_some() {
                 continue;
             }
             let api: Api<NetworkPolicy> = Api::namespaced(self.client.clone(), namespace);
             let params = DeleteParams::default();
             match self.written(api.delete(name, &params)).await {
-                Ok(_) => info!(namespace, name, "NetworkPolicy removed"),
+                Ok(_) => {
+                    info!(namespace, name, "NetworkPolicy removed");
+                    gone.insert(key);
+                }
                 Err(why) => {
                     warn!(namespace, name, why, "NetworkPolicy not removed");
                     done = false;
@@ -193,8 +204,8 @@ impl Writer {
     }
 }
 
-/// Whether what is stored is what is wanted, as far as we write it.
-fn agrees(current: &NetworkPolicy, desired: &NetworkPolicy) -> bool {
+/// Whether what is stored is what is wanted, as far as we write it. What agrees is ours.
+pub(super) fn agrees(current: &NetworkPolicy, desired: &NetworkPolicy) -> bool {
     let owner = |np: &NetworkPolicy| {
         np.metadata.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL).cloned())
     };

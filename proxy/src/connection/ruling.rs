@@ -174,7 +174,7 @@ impl Standing {
     /// Whether the address in use could be dialled now.
     fn reaches(&self, allowed: &Allowed) -> bool {
         let address = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
-        address.is_none_or(|address| acceptable(&allowed.active, address))
+        address.is_none_or(|address| acceptable(&allowed.active, &allowed.wish, address))
     }
 
     /// Waits until it is no longer allowed.

@@ -46,7 +46,7 @@ async fn ended(stream: &mut TcpStream) -> bool {
 #[tokio::test]
 async fn an_address_that_is_denied_now_is_left() {
     let open = connect("tcp://api.example.com:5432");
-    let world = World::under(&[open.clone()]).await;
+    let world = World::under(std::slice::from_ref(&open)).await;
     repeat(world.server(5432).await, "");
     let mut stream = world.connect(&format!("{API_AT}:5432")).await;
     stream.write_all(b"\0\0").await.unwrap();
@@ -152,7 +152,7 @@ async fn a_websocket_ends_when_what_it_carries_must_be_read() {
 async fn requests_in_a_tunnel_end_when_requests_are_decided() {
     let open = connect("tcp://api.example.com:80");
     let secret = rule("Deny", "network.request", "http://api.example.com/admin/**");
-    let world = World::under(&[open.clone()]).await;
+    let world = World::under(std::slice::from_ref(&open)).await;
     repeat(world.server(80).await, "");
     // One that speaks HTTP, one whose client is silent, and one whose first bytes were neither
     // HTTP nor TLS: a new one of that kind would pass too.

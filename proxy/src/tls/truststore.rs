@@ -19,7 +19,9 @@ pub fn from_pem(bundle: &str) -> Result<Vec<u8>, p12_keystore::error::Error> {
     for (number, certificate) in CertificateDer::pem_slice_iter(bundle.as_bytes()).enumerate() {
         let read = certificate.ok().and_then(|der| Certificate::from_der(&der).ok());
         match read {
-            Some(read) => store.add_entry(&format!("root-{number}"), KeyStoreEntry::Certificate(read)),
+            Some(read) => {
+                store.add_entry(&format!("root-{number}"), KeyStoreEntry::Certificate(read))
+            }
             None => tracing::warn!(number, "Root certificate left out of the trust store"),
         }
     }
@@ -34,7 +36,8 @@ mod tests {
 
     #[test]
     fn a_store_holds_the_certificates_of_the_bundle() {
-        let root = || CertificateParams::default().self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let root =
+            || CertificateParams::default().self_signed(&KeyPair::generate().unwrap()).unwrap();
         let (one, other) = (root(), root());
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let store = from_pem(&format!("{}{broken}\n{}", one.pem(), other.pem())).unwrap();

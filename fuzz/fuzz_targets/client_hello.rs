@@ -1,12 +1,16 @@
 //! The agent's first TLS bytes.
 #![no_main]
 
-use exeat_proxy::connection::detect::classify;
+use exeat_proxy::connection::detect::{Care, Protocol, classify};
 use exeat_proxy::tls::hello;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = classify(bytes);
+    // What is opaque with care is opaque without.
+    if classify(bytes, Care::Port) == Ok(Protocol::Opaque) {
+        assert_ne!(classify(bytes, Care::Name), Ok(Protocol::Http1));
+        assert_ne!(classify(bytes, Care::Host), Ok(Protocol::Http1));
+    }
     if let Ok(read) = hello::parse(bytes) {
         // What was complete stays what it was when more follows.
         let mut longer = bytes.to_vec();

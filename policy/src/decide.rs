@@ -4,8 +4,9 @@
 //! 2. A pod that no policy selects may do nothing.
 //! 3. A Guardrail's Deny that matches.
 //! 4. Where all other policies of the pod observe, everything else passes, and what would have been
-//!    decided is reported beside it. Otherwise the Enforce policies alone decide, and Observe
-//!    policies only report.
+//!    decided is reported beside it, except opaque connections to a host and port of which a
+//!    Guardrail's request Deny speaks: nobody could read the requests in them. Otherwise the Enforce
+//!    policies alone decide, and Observe policies only report.
 //! 5. Any other Deny that matches. A `network.connect` Deny also denies requests.
 //! 6. An Allow that matches; the body patterns of *all* matching Allow rules apply.
 //! 7. Otherwise: deny.
@@ -234,6 +235,9 @@ impl Policies {
                 if hard.code == Code::GuardrailDeny {
                     return hard;
                 }
+                if let Some(unread) = self.enforced.denies_unread(intent, &self.default_reason) {
+                    return unread;
+                }
                 let would = self.observed.decide(intent, &self.default_reason);
                 Decision {
                     verdict: Verdict::Allow,
@@ -302,14 +306,30 @@ impl Policies {
     }
 
     /// Whether TLS or HTTP to this host is taken apart: always, unless no `network.request` rule
-    /// speaks of the host and a `network.connect` rule allows it as it is.
+    /// speaks of the host and a `network.connect` rule really allows it as it is.
     pub fn intercepts(&self, scheme: Scheme, host: &Host, port: u16) -> bool {
-        let set = self.active();
-        if set.requests.candidates(host).next().is_some() {
+        if self.in_force().any(|set| set.requests.candidates(host).next().is_some()) {
             return true;
         }
         let decision = self.decide(&Intent::Connect { scheme, host, port });
-        !(decision.allows() && decision.rule.is_some())
+        let by_rule = match &decision.observed {
+            Some(would) if decision.observing => would.verdict == Verdict::Allow,
+            _ => true,
+        };
+        !(decision.allows() && by_rule)
+    }
+
+    /// Whether a `network.request` rule speaks of this host and port: bytes that some server could
+    /// read as a request may not pass unread there.
+    pub fn decides_requests(&self, host: &Host, port: u16) -> bool {
+        self.in_force()
+            .any(|set| set.requests.candidates(host).any(|at| speaks_of_port(&set.rules[at], port)))
+    }
+
+    /// Every set that has a say: where policies observe, a Guardrail is still enforced.
+    fn in_force(&self) -> impl Iterator<Item = &RuleSet> {
+        let observed = matches!(self.state, State::Observing).then_some(&self.observed);
+        std::iter::once(&self.enforced).chain(observed)
     }
 
     fn active(&self) -> &RuleSet {
@@ -382,6 +402,17 @@ impl RuleSet {
             }
         }
         best.into_decision(self, default_reason)
+    }
+
+    /// Of a set that only denies: an opaque connection could carry the requests that it denies.
+    fn denies_unread(&self, intent: &Intent<'_>, default_reason: &Arc<str>) -> Option<Decision> {
+        let Intent::Connect { host, port, .. } = *intent else { return None };
+        let mut best = Best::default();
+        for at in self.requests.candidates(host) {
+            let rule = &self.rules[at];
+            best.offer(rule, at, rule.effect == Effect::Deny && speaks_of_port(rule, port));
+        }
+        best.at.is_some().then(|| best.into_decision(self, default_reason))
     }
 
     /// A connection that is denied as such carries no request either.

@@ -276,6 +276,32 @@ fn a_guardrail_is_enforced_over_policies_that_observe() {
 }
 
 #[test]
+fn a_guardrails_request_deny_leaves_nothing_unread() {
+    let a = Host::parse("a.example").unwrap();
+    let b = Host::parse("b.example").unwrap();
+    let guard = policy(
+        "g",
+        Tier::Guardrail,
+        vec![rule("x", "network.request", "https://a.example:443/admin/**", Effect::Deny)],
+    );
+    for effect in [Effect::Allow, Effect::Deny] {
+        let rules = vec![rule("c", "network.connect", "*://**:*", effect)];
+        let mut watching = policy("o", Tier::Namespaced, rules);
+        watching.mode = Mode::Observe;
+        let policies = compiled(vec![watching, guard.clone()]);
+        let connect =
+            |host, port| policies.decide(&Intent::Connect { scheme: Scheme::Tcp, host, port }).code;
+        assert!(policies.intercepts(Scheme::Tls, &a, 443), "{effect:?}");
+        assert_eq!(connect(&a, 443), Code::GuardrailDeny, "{effect:?}");
+        // Other hosts and ports are observed, and taken apart unless a rule would let them pass.
+        assert_eq!(connect(&a, 5432), Code::Observed, "{effect:?}");
+        assert_eq!(connect(&b, 443), Code::Observed, "{effect:?}");
+        assert_eq!(policies.intercepts(Scheme::Tls, &b, 443), effect == Effect::Deny);
+        assert!(policies.decides_requests(&a, 443) && !policies.decides_requests(&a, 5432));
+    }
+}
+
+#[test]
 fn tunnels_match_no_rule() {
     let policies = compiled(vec![policy(
         "p",
@@ -385,6 +411,42 @@ proptest! {
         let after = outcomes(&compiled(vec![policy("a", Tier::Namespaced, rules), policy("z", tier, vec![extra])]));
         for (b, a) in before.iter().zip(&after) {
             prop_assert!(!(b.0 == Verdict::Deny && a.0 == Verdict::Allow), "{:?} became {:?}", b, a);
+        }
+    }
+
+    #[test]
+    fn observing_lets_nothing_pass_that_a_guardrail_denies(
+        guard in prop::collection::vec(any_rule(), 0..6),
+        observed in prop::collection::vec(any_rule(), 0..6),
+        more in prop::collection::vec(any_rule(), 0..6),
+    ) {
+        let mut guard = distinct(guard);
+        guard.iter_mut().for_each(|rule| rule.effect = Effect::Deny);
+        let guard = policy("g", Tier::Guardrail, guard);
+        let observing = |name: &str, tier, rules| {
+            let mut policy = policy(name, tier, distinct(rules));
+            policy.mode = Mode::Observe;
+            policy
+        };
+        let alone = compiled(vec![guard.clone(), observing("o", Tier::Namespaced, vec![])]);
+        let with = compiled(vec![
+            guard,
+            observing("o", Tier::Namespaced, observed),
+            observing("b", Tier::Baseline, more),
+        ]);
+        for (a, w) in outcomes(&alone).iter().zip(&outcomes(&with)) {
+            prop_assert_eq!(a.0, w.0, "{:?} became {:?}", a, w);
+        }
+        // Nor does anything that holds such a request pass unread.
+        for url in URLS {
+            let denied = request(&alone, "GET", url).code == Code::GuardrailDeny;
+            let (scheme, rest) = url.split_once("://").unwrap();
+            let host = Host::parse(rest.split('/').next().unwrap()).unwrap();
+            let (scheme, port) =
+                if scheme == "https" { (Scheme::Tls, 443) } else { (Scheme::Tcp, 80) };
+            prop_assert!(!denied || with.intercepts(scheme, &host, port), "{}", url);
+            let opaque = with.decide(&Intent::Connect { scheme: Scheme::Tcp, host: &host, port });
+            prop_assert!(!denied || !opaque.allows(), "{}", url);
         }
     }
 

@@ -2,13 +2,15 @@
 //!
 //! | first bytes | protocol |
 //! |---|---|
-//! | a TLS record that holds a ClientHello | `Tls` |
+//! | a TLS record, or the ClientHello of SSL 2 | `Tls` |
 //! | `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n` | `Http2` |
-//! | a line `METHOD target HTTP/1.x` | `Http1` |
+//! | a line that some server would read as a request | `Http1` |
 //! | anything else, or nothing in time | `Opaque` |
 //!
-//! A mistake is safe in both directions: bytes taken for HTTP or TLS and not being it are refused
-//! by the parsers behind; bytes taken for opaque pass only where a rule allows any bytes at all.
+//! The line is read as widely as any server is known to: blank lines, blanks and NULs before it,
+//! other blanks than spaces in it, no version (HTTP/0.9), methods of any length. What is taken for
+//! HTTP or TLS and is not is refused by the parsers behind. [`Care`] says how wide the net is, so
+//! that bytes pass as opaque in doubt only where no rule speaks of requests.
 
 use super::prefixed::Prefixed;
 use bytes::BytesMut;
@@ -34,6 +36,17 @@ pub enum Protocol {
     Opaque,
 }
 
+/// How the first bytes are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// Whatever it is may pass: only TLS is told apart, for the name in it.
+    Name,
+    /// TLS or HTTP to this host is taken apart, though no request rule speaks of the port.
+    Host,
+    /// Request rules speak of this host and port: what is in doubt is not opaque.
+    Port,
+}
+
 /// What was found out.
 #[derive(Debug)]
 pub enum Detected<T> {
@@ -48,6 +61,7 @@ pub enum Detected<T> {
 pub async fn detect<T: AsyncRead + Unpin>(
     stream: T,
     patience: Duration,
+    care: Care,
 ) -> io::Result<Detected<T>> {
     let mut stream = Prefixed::new(BytesMut::with_capacity(2048), stream);
     let mut deadline = Instant::now() + patience;
@@ -56,7 +70,7 @@ pub async fn detect<T: AsyncRead + Unpin>(
             Ok(Ok(0)) if stream.prefix().is_empty() => return Ok(Detected::Left),
             Ok(read) => {
                 let ended = read? == 0;
-                match classify(stream.prefix()) {
+                match classify(stream.prefix(), care) {
                     Ok(protocol) => return Ok(Detected::Spoke(protocol, stream)),
                     Err(guess) if ended => return Ok(Detected::Spoke(guess, stream)),
                     Err(_) => {}
@@ -65,7 +79,7 @@ pub async fn detect<T: AsyncRead + Unpin>(
             }
             Err(_) if stream.prefix().is_empty() => return Ok(Detected::Silent(stream)),
             Err(_) => {
-                let protocol = classify(stream.prefix()).unwrap_or_else(|guess| guess);
+                let protocol = classify(stream.prefix(), care).unwrap_or_else(|guess| guess);
                 return Ok(Detected::Spoke(protocol, stream));
             }
         }
@@ -73,9 +87,14 @@ pub async fn detect<T: AsyncRead + Unpin>(
 }
 
 /// The protocol, or, where more bytes are needed to be sure, the best guess so far.
-pub fn classify(bytes: &[u8]) -> Result<Protocol, Protocol> {
-    if bytes.first() == Some(&22) {
-        return classify_tls(bytes);
+pub fn classify(bytes: &[u8], care: Care) -> Result<Protocol, Protocol> {
+    match classify_tls(bytes, care) {
+        Ok(false) => {}
+        Ok(true) => return Ok(Protocol::Tls),
+        Err(()) => return Err(Protocol::Tls),
+    }
+    if care == Care::Name {
+        return Ok(Protocol::Opaque);
     }
     if bytes.starts_with(PREFACE) {
         return Ok(Protocol::Http2);
@@ -83,36 +102,61 @@ pub fn classify(bytes: &[u8]) -> Result<Protocol, Protocol> {
     if PREFACE.starts_with(bytes) && bytes.len() > 4 {
         return Err(Protocol::Http2);
     }
-    classify_line(bytes)
+    classify_line(bytes, care)
 }
 
-fn classify_tls(bytes: &[u8]) -> Result<Protocol, Protocol> {
+/// Servers skip alerts and empty records before the ClientHello, and hardly look at the version.
+/// Databases count in these bytes, so the message has to make sense where nothing else is at stake.
+fn classify_tls(bytes: &[u8], care: Care) -> Result<bool, ()> {
     match bytes {
-        [_, 3, 0..=4, _, _, 1, ..] => Ok(Protocol::Tls),
-        [_] | [_, 3] | [_, 3, 0..=4] | [_, 3, 0..=4, _] | [_, 3, 0..=4, _, _] => Err(Protocol::Tls),
-        _ => Ok(Protocol::Opaque),
+        [20..=24, ..] if care == Care::Port => Ok(true),
+        [20..=24, 16..=255, ..] => Ok(false),
+        [20..=24, _, _, 0, 0, ..] => Ok(true),
+        [20..=24, _, _, _, _, first, ..] => Ok(matches!(first, 1 | 2)),
+        [20..=24, ..] => Err(()),
+        // The length of an SSL 2 record, as far as servers read one.
+        [128..=193, _, 1, 0 | 3, ..] => Ok(true),
+        [128..=193, _, 1] | [128..=193, _] | [128..=193] => Err(()),
+        _ => Ok(false),
     }
 }
 
-fn classify_line(bytes: &[u8]) -> Result<Protocol, Protocol> {
-    let end = bytes.iter().position(|byte| *byte == b'\n');
-    let line = &bytes[..end.unwrap_or(bytes.len())];
-    let method = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
-    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    if method > 32 || !line[..method].iter().all(token) {
+fn classify_line(bytes: &[u8], care: Care) -> Result<Protocol, Protocol> {
+    let undecided =
+        if bytes.len() < LINE_LIMIT { Err(Protocol::Http1) } else { Ok(Protocol::Http1) };
+    let before = |byte: &u8| is_blank(byte) || matches!(byte, b'\0' | b'\n');
+    let Some(start) = bytes.iter().position(|byte| !before(byte)) else { return undecided };
+    let rest = &bytes[start..];
+    let end = rest.iter().position(|byte| *byte == b'\n');
+    let line = &rest[..end.unwrap_or(rest.len())];
+    let mut words = line.split(is_blank).filter(|word| !word.is_empty());
+    let method = words.next().unwrap_or_default();
+    if !method.iter().all(|byte| may_name_a_method(*byte, care)) {
         return Ok(Protocol::Opaque);
     }
-    match end {
-        _ if method == 0 => Ok(Protocol::Opaque),
-        None if bytes.len() < LINE_LIMIT => Err(Protocol::Http1),
-        None => Ok(Protocol::Http1),
-        Some(_) => {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let version = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-            let http = version.to_ascii_uppercase().starts_with(b"HTTP/");
-            Ok(if http { Protocol::Http1 } else { Protocol::Opaque })
+    for (at, word) in words.enumerate() {
+        let target = at == 0 && is_target(word);
+        if target || method == b"GET" || word.to_ascii_uppercase().starts_with(b"HTTP/") {
+            return Ok(Protocol::Http1);
         }
     }
+    if end.is_some() { Ok(Protocol::Opaque) } else { undecided }
+}
+
+/// What some server takes to stand between words: Python's `split` knows the most.
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | 0x0b..=0x0d | 0x1c..=0x1f | 0x85 | 0xa0)
+}
+
+/// In doubt, servers that do not look at the method count too.
+fn may_name_a_method(byte: u8, care: Care) -> bool {
+    let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    token || care == Care::Port && byte.is_ascii_graphic()
+}
+
+/// A path, `*`, or a URL, as far as it has come.
+fn is_target(word: &[u8]) -> bool {
+    word.starts_with(b"/") || word.starts_with(b"*") || word.windows(2).any(|two| two == b":/")
 }
 
 #[cfg(test)]
@@ -125,34 +169,80 @@ mod tests {
             (&b"\x16\x03\x01\x02\x00\x01\x00"[..], Ok(Protocol::Tls)),
             (b"\x16\x03\x01\x02\x00", Err(Protocol::Tls)),
             (b"\x16", Err(Protocol::Tls)),
-            (b"\x16\x03\x01\x02\x00\x02", Ok(Protocol::Opaque)),
-            (b"\x16\x04", Ok(Protocol::Opaque)),
+            (b"\x16\x03\x05\x02\x00\x01", Ok(Protocol::Tls)),
+            (b"\x16\x04\x00\x02\x00\x01", Ok(Protocol::Tls)),
+            (b"\x16\x03\x01\x00\x00", Ok(Protocol::Tls)),
+            (b"\x15\x03\x01\x00\x02\x01\x5a", Ok(Protocol::Tls)),
+            (b"\x14\x03\x01\x00\x01\x01", Ok(Protocol::Tls)),
+            (b"\x80\x2e\x01\x03\x01", Ok(Protocol::Tls)),
+            (b"\x80\x2e\x01\x00\x02", Ok(Protocol::Tls)),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0", Ok(Protocol::Http2)),
             (b"PRI * HTTP/2.0\r\n", Err(Protocol::Http2)),
             (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", Ok(Protocol::Http1)),
             (b"P", Err(Protocol::Http1)),
-            (b"POST /", Err(Protocol::Http1)),
+            (b"POST /", Ok(Protocol::Http1)),
             (b"GET / HTTP/1.1\r\n", Ok(Protocol::Http1)),
             (b"get / http/1.1\n", Ok(Protocol::Http1)),
-            (b"GET /\r\n", Ok(Protocol::Opaque)),
+            (b"GET / HTTP/1.1 \r\n", Ok(Protocol::Http1)),
+            (b"GET /\r\n", Ok(Protocol::Http1)),
+            (b"GET admin\r\n", Ok(Protocol::Http1)),
+            (b"POST admin", Err(Protocol::Http1)),
+            (b"POST admin HTTP/1.0\r\n", Ok(Protocol::Http1)),
+            (b"PUT http://a/ HTTP/1.1\r\n", Ok(Protocol::Http1)),
+            (b"OPTIONS *", Ok(Protocol::Http1)),
+            (b"GET\t/\tHTTP/1.1\r\n", Ok(Protocol::Http1)),
+            (b"GET\x1c/admin\r\n", Ok(Protocol::Http1)),
+            (b"GET\x85/admin\r\n", Ok(Protocol::Http1)),
+            (b"A23456789012345678901234567890123 / HTTP/1.1\r\n", Ok(Protocol::Http1)),
+            (b"\r\n", Err(Protocol::Http1)),
+            (b"\r\nGET / HTTP/1.1\r\n", Ok(Protocol::Http1)),
+            (b"\n\n \t\0\r\nGET / HTTP/1.1\r\n", Ok(Protocol::Http1)),
             (b"EHLO there\r\n", Ok(Protocol::Opaque)),
             (b"SSH-2.0-OpenSSH_9.2\r\n", Ok(Protocol::Opaque)),
+            (b"*2\r\n$3\r\nGET\r\n$2\r\n/a\r\n", Ok(Protocol::Opaque)),
+            // PostgreSQL: TLS wanted, and a start without; the first byte after the NULs counts.
             (b"\x00\x00\x00\x08\x04\xd2\x16\x2f", Ok(Protocol::Opaque)),
-            (b"\r\nGET / HTTP/1.1\r\n", Ok(Protocol::Opaque)),
+            (b"\x00\x00\x00\x20\x00\x03\x00\x00user\x00me\x00", Ok(Protocol::Opaque)),
+            (b"\x00\x00\x00\x16\x00\x03\x00\x00user\x00me\x00", Ok(Protocol::Opaque)),
         ] {
-            assert_eq!(classify(bytes), protocol, "{bytes:?}");
+            assert_eq!(classify(bytes, Care::Host), protocol, "{bytes:?}");
+            // With more care nothing more is opaque.
+            let careful = classify(bytes, Care::Port);
+            assert!(careful == protocol || careful == Ok(Protocol::Tls), "{bytes:?}: {careful:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_doubt_depends_on_what_is_at_stake() {
+        for (bytes, name, host, port) in [
+            // MongoDB: the length of the message, and the number of the request.
+            (
+                &b"\x14\x01\x00\x00\x01\x00\x00\x00"[..],
+                Protocol::Opaque,
+                Protocol::Opaque,
+                Protocol::Tls,
+            ),
+            (b"\x16\x10", Protocol::Opaque, Protocol::Opaque, Protocol::Tls),
+            (b"\x16\x03\x01\x02\x00\x00", Protocol::Opaque, Protocol::Opaque, Protocol::Tls),
+            (b"(x /admin HTTP/1.0\r\n", Protocol::Opaque, Protocol::Opaque, Protocol::Http1),
+            (b"GET / HTTP/1.1\r\n", Protocol::Opaque, Protocol::Http1, Protocol::Http1),
+            (b"\x15\x03\x01\x00\x02\x01", Protocol::Tls, Protocol::Tls, Protocol::Tls),
+        ] {
+            for (care, protocol) in [(Care::Name, name), (Care::Host, host), (Care::Port, port)] {
+                assert_eq!(classify(bytes, care), Ok(protocol), "{care:?} {bytes:?}");
+            }
         }
     }
 
     #[tokio::test]
     async fn a_silent_client_is_told_from_one_that_left() {
         let (_client, server) = tokio::io::duplex(64);
-        let found = detect(server, Duration::from_millis(20)).await.unwrap();
+        let found = detect(server, Duration::from_millis(20), Care::Port).await.unwrap();
         assert!(matches!(found, Detected::Silent(_)));
 
         let (client, server) = tokio::io::duplex(64);
         drop(client);
-        let found = detect(server, Duration::from_millis(20)).await.unwrap();
+        let found = detect(server, Duration::from_millis(20), Care::Port).await.unwrap();
         assert!(matches!(found, Detected::Left));
     }
 
@@ -161,7 +251,7 @@ mod tests {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let (mut client, server) = tokio::io::duplex(64);
         client.write_all(b"GET / HT").await.unwrap();
-        let detecting = tokio::spawn(detect(server, Duration::from_secs(5)));
+        let detecting = tokio::spawn(detect(server, Duration::from_secs(5), Care::Port));
         tokio::task::yield_now().await;
         client.write_all(b"TP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
         drop(client);

@@ -1,7 +1,7 @@
 //! One captured connection: where it was going, what it speaks, and who takes it from there.
 //!
 //! 1. The original destination becomes a name (a synthetic address), an address, or nothing.
-//! 2. The first bytes tell the protocol ([`detect`]).
+//! 2. The first bytes tell the protocol ([`detect`]), the more carefully the more is at stake.
 //! 3. TLS is terminated and HTTP is read, request by request ([`crate::http`]), unless only a
 //!    `network.connect` rule speaks of the host: then it is relayed as it is
 //!    ([`crate::opaque`]), as is every other protocol that such a rule allows.
@@ -23,7 +23,7 @@ use crate::dial::{canonical, keep_alive};
 use crate::http::{Place, Session};
 use crate::opaque;
 use crate::problem::Refusal;
-use detect::{Detected, Protocol, detect};
+use detect::{Care, Detected, Protocol, detect};
 use exeat_policy::action::Action;
 use exeat_policy::normal::Host;
 use exeat_policy::pattern::Scheme;
@@ -75,20 +75,20 @@ impl Pipeline {
             (false, _) => CLIENT_MUST_SPEAK,
         };
         let found = tokio::select! {
-            found = detect(stream, patience) => found?,
+            found = detect(stream, patience, self.care(&host, port)) => found?,
             () = self.drain.cancelled() => return Ok(()),
         };
         let (protocol, stream) = match found {
             Detected::Left => return Ok(()),
             Detected::Silent(stream) => {
-                opaque::serve(self, stream, Scheme::Tcp, host, port, true).await;
+                opaque::serve(self, stream, Scheme::Tcp, host, port).await;
                 return Ok(());
             }
             Detected::Spoke(protocol, stream) => (protocol, stream),
         };
         let scheme = if protocol == Protocol::Tls { Scheme::Tls } else { Scheme::Tcp };
         if protocol == Protocol::Opaque || !self.intercepts(scheme, &host, port) {
-            opaque::serve(self, stream, scheme, host, port, false).await;
+            opaque::serve(self, stream, scheme, host, port).await;
             return Ok(());
         }
         match protocol {
@@ -105,8 +105,20 @@ impl Pipeline {
     }
 
     /// Before the first policy everything is taken apart, so that the refusal can be read.
-    fn intercepts(&self, scheme: Scheme, host: &Host, port: u16) -> bool {
+    pub(crate) fn intercepts(&self, scheme: Scheme, host: &Host, port: u16) -> bool {
         self.policy.load().is_none_or(|active| active.policies.intercepts(scheme, host, port))
+    }
+
+    /// How the first bytes to this host and port are looked at.
+    pub(crate) fn care(&self, host: &Host, port: u16) -> Care {
+        let decides =
+            self.policy.load().is_none_or(|active| active.policies.decides_requests(host, port));
+        let intercepts = |scheme| self.intercepts(scheme, host, port);
+        match decides {
+            true => Care::Port,
+            false if intercepts(Scheme::Tcp) || intercepts(Scheme::Tls) => Care::Host,
+            false => Care::Name,
+        }
     }
 }
 

@@ -1,21 +1,21 @@
 //! Connections that are relayed as they are, under a `network.connect` rule.
 //!
 //! TLS that passes through is still held to its name: the ClientHello in the clear must ask for
-//! the name that the connection was made to, and must not hide another one. A connection on which
-//! the client kept silent at first is held to not speaking HTTP or TLS later, where requests to
-//! that host are decided one by one.
+//! the name that the connection was made to, and must not hide another one. Everything else is
+//! held to being what it was taken for: the first bytes are looked at once more on their way out,
+//! whether the client spoke at once or kept silent at first ([`First`]).
 
 mod relay;
 
 pub(crate) use relay::{Counts, Watched, relay};
 
-use crate::connection::detect::{Protocol, classify};
+use crate::connection::detect::{Care, Protocol, classify};
 use crate::connection::{
     Carries, Ending, Opening, Pipeline, Subject, connect_subject, connect_wish,
 };
 use crate::dial::{Permit, Route, dial};
 use crate::problem::Refusal;
-use crate::tls::hello::{self, HELLO_LIMIT, HelloError};
+use crate::tls::hello::{self, ClientHello, HELLO_LIMIT, HelloError};
 use exeat_policy::normal::{Host, Name};
 use exeat_policy::pattern::Scheme;
 use std::sync::Arc;
@@ -23,18 +23,19 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 const HELLO_TIME: Duration = Duration::from_secs(10);
+const DISGUISED: Refusal =
+    Refusal::MalformedHead("HTTP or TLS where requests are decided one by one");
 
-/// Decides, dials and relays. `silent`: the client has not spoken yet.
+/// Decides, dials and relays. The client may not have spoken yet.
 pub async fn serve(
     pipeline: &Arc<Pipeline>,
     mut stream: Opening,
     scheme: Scheme,
     host: Host,
     port: u16,
-    silent: bool,
 ) {
     let subject = connect_subject(scheme, &host, port);
-    let served = serve_inner(pipeline, &mut stream, scheme, &host, port, silent, &subject).await;
+    let served = serve_inner(pipeline, &mut stream, scheme, &host, port, &subject).await;
     if let Err((refusal, observed)) = served {
         pipeline.refused(&subject, &refusal, observed).await;
         stream.reset();
@@ -47,7 +48,6 @@ async fn serve_inner(
     scheme: Scheme,
     host: &Host,
     port: u16,
-    silent: bool,
     subject: &Subject,
 ) -> Result<(), (Refusal, Option<String>)> {
     let allowed = connect_wish(scheme, host, port)
@@ -77,11 +77,15 @@ async fn serve_inner(
         Ok((mut upstream, address)) => {
             ending.address = Some(address);
             allowed.dialled(address);
-            let guarded = silent && requests_are_decided(pipeline, host, port);
-            let readable = readable(stream, scheme, silent, guarded);
+            let first = (scheme == Scheme::Tcp).then(|| First {
+                pipeline: pipeline.clone(),
+                host: host.clone(),
+                port,
+            });
+            let readable = readable(pipeline, stream, scheme, host, port);
             let mut standing = allowed.standing(pipeline.policy.clone(), Carries::Opaque(readable));
             let counts = recorded.counts();
-            let mut agent = Watched::new(&mut *stream, counts.clone(), guarded.then_some(opaque));
+            let mut agent = Watched::new(&mut *stream, counts.clone(), first);
             ending.refusal =
                 relay(&mut agent, &mut upstream, &counts, &mut standing, &pipeline.drain).await;
             if ending.refusal.is_some() {
@@ -93,29 +97,60 @@ async fn serve_inner(
     Ok(())
 }
 
-/// Whether TLS or HTTP to this host would have been taken apart.
-fn requests_are_decided(pipeline: &Pipeline, host: &Host, port: u16) -> bool {
-    pipeline.policy.load().is_none_or(|active| {
-        active.policies.intercepts(Scheme::Tcp, host, port)
-            || active.policies.intercepts(Scheme::Tls, host, port)
-    })
+/// What the first bytes of a connection may be that was let pass without TLS, under the policy of
+/// the moment at which they come.
+pub(crate) struct First {
+    pipeline: Arc<Pipeline>,
+    host: Host,
+    port: u16,
 }
 
 /// The schemes under which requests may be inside: where a policy has them decided, this connection
-/// would not have been relayed.
-fn readable(stream: &Opening, scheme: Scheme, silent: bool, guarded: bool) -> &'static [Scheme] {
+/// would not have been relayed. Nothing is, where [`First`] has still to see the first bytes and
+/// refuses requests already.
+fn readable(
+    pipeline: &Pipeline,
+    stream: &Opening,
+    scheme: Scheme,
+    host: &Host,
+    port: u16,
+) -> &'static [Scheme] {
+    let first = stream.prefix();
+    let decided = || [Scheme::Tcp, Scheme::Tls].map(|as_| pipeline.intercepts(as_, host, port));
     match scheme {
-        _ if guarded => &[],
         Scheme::Tls => &[Scheme::Tls],
-        _ if silent => &[Scheme::Tcp, Scheme::Tls],
-        _ if opaque(stream.prefix()) == Some(true) => &[],
+        _ if first.is_empty() && decided().contains(&true) => &[],
+        _ if first.is_empty() => &[Scheme::Tcp, Scheme::Tls],
+        _ if classify(first, Care::Port).is_ok_and(|it| it == Protocol::Opaque) => &[],
         _ => &[Scheme::Tcp],
     }
 }
 
-/// What a client that was silent at first may say: `None` where more bytes are needed to tell.
-fn opaque(first: &[u8]) -> Option<bool> {
-    classify(first).ok().map(|protocol| protocol == Protocol::Opaque)
+impl First {
+    /// Whether these bytes may pass; `None` where more are needed to tell.
+    fn check(&self, first: &[u8]) -> Option<Result<(), Refusal>> {
+        let (pipeline, host, port) = (&self.pipeline, &self.host, self.port);
+        let protocol = classify(first, pipeline.care(host, port)).ok()?;
+        let scheme = match protocol {
+            Protocol::Opaque => return Some(Ok(())),
+            Protocol::Http1 | Protocol::Http2 => Scheme::Tcp,
+            Protocol::Tls => Scheme::Tls,
+        };
+        if pipeline.intercepts(scheme, host, port) {
+            return Some(Err(DISGUISED));
+        }
+        if scheme == Scheme::Tcp {
+            return Some(Ok(()));
+        }
+        // What was decided so far is a connection without TLS.
+        if let Err(denied) = connect_wish(scheme, host, port).rule(&pipeline.policy) {
+            return Some(Err(denied.refusal));
+        }
+        match hello::parse(first) {
+            Err(HelloError::Incomplete) => None,
+            read => Some(held_to_name(read, host)),
+        }
+    }
 }
 
 /// The ClientHello must name the host, in the clear.
@@ -123,9 +158,8 @@ async fn check_name(stream: &mut Opening, host: &Host) -> Result<(), Refusal> {
     let read = async {
         loop {
             match hello::parse(stream.prefix()) {
-                Ok(hello) => return Ok(hello),
                 Err(HelloError::Incomplete) if stream.prefix().len() < HELLO_LIMIT => {}
-                Err(_) => return Err(Refusal::MalformedHead("the ClientHello cannot be read")),
+                read => return held_to_name(read, host),
             }
             match stream.fill().await {
                 Ok(read) if read > 0 => {}
@@ -133,9 +167,13 @@ async fn check_name(stream: &mut Opening, host: &Host) -> Result<(), Refusal> {
             }
         }
     };
-    let hello = timeout(HELLO_TIME, read)
+    timeout(HELLO_TIME, read)
         .await
-        .map_err(|_| Refusal::MalformedHead("the ClientHello did not arrive in time"))??;
+        .map_err(|_| Refusal::MalformedHead("the ClientHello did not arrive in time"))?
+}
+
+fn held_to_name(read: Result<ClientHello, HelloError>, host: &Host) -> Result<(), Refusal> {
+    let hello = read.map_err(|_| Refusal::MalformedHead("the ClientHello cannot be read"))?;
     if hello.encrypted {
         return Err(Refusal::EncryptedHello);
     }

@@ -1,7 +1,9 @@
 //! Bytes both ways, until either side ends, nothing moves for long, or the policy changes.
 
+use super::First;
 use crate::connection::Standing;
 use crate::problem::Refusal;
+use crate::tls::hello::HELLO_LIMIT;
 use bytes::{Buf, BytesMut};
 use std::io;
 use std::pin::Pin;
@@ -16,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 /// A relay on which nothing moves for this many minutes is ended.
 const IDLE_MINUTES: u32 = 60;
 /// First bytes that are held until it is clear what they are.
-const FIRST_LIMIT: usize = 16 * 1024;
+const FIRST_LIMIT: usize = HELLO_LIMIT;
 /// How long open relays may go on once the proxy drains.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -57,7 +59,7 @@ where
     tokio::select! {
         ended = copy_bidirectional(agent, upstream) => match ended {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Some(Refusal::MalformedHead("HTTP or TLS after a silent start"))
+                error.downcast::<Refusal>().ok()
             }
             _ => None,
         },
@@ -83,42 +85,46 @@ async fn idle(counts: &Counts) {
     }
 }
 
-/// What the first bytes may be: `None` where more are needed to tell.
-type Guard = fn(&[u8]) -> Option<bool>;
-
 /// The agent's side of a relay: counts, and where guarded holds the first bytes until it is clear
 /// that they may pass.
 pub(crate) struct Watched<T> {
     inner: T,
     counts: Counts,
-    guard: Option<Guard>,
+    guard: Option<First>,
     held: BytesMut,
 }
 
 impl<T> Watched<T> {
-    pub(crate) fn new(inner: T, counts: Counts, guard: Option<Guard>) -> Self {
+    pub(crate) fn new(inner: T, counts: Counts, guard: Option<First>) -> Self {
         Self { inner, counts, guard, held: BytesMut::new() }
     }
 }
 
 impl<T: AsyncRead + Unpin> Watched<T> {
-    fn poll_guarded(&mut self, cx: &mut Context<'_>, guard: Guard) -> Poll<io::Result<()>> {
-        loop {
+    fn poll_guarded(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(guard) = &self.guard {
             let mut space = [0; 2048];
             let mut read = ReadBuf::new(&mut space);
             ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
             let ended = read.filled().is_empty();
             self.held.extend_from_slice(read.filled());
-            match guard(&self.held) {
-                Some(true) => break,
+            match guard.check(&self.held) {
+                Some(Ok(())) => self.guard = None,
                 None if !ended && self.held.len() < FIRST_LIMIT => {}
-                None if ended && self.held.is_empty() => break,
-                _ => return Poll::Ready(Err(io::ErrorKind::PermissionDenied.into())),
+                _ if ended && self.held.is_empty() => self.guard = None,
+                Some(Err(refusal)) => return Poll::Ready(Err(refused(refusal))),
+                None => {
+                    let refusal = Refusal::MalformedHead("the first bytes say too little");
+                    return Poll::Ready(Err(refused(refusal)));
+                }
             }
         }
-        self.guard = None;
         Poll::Ready(Ok(()))
     }
+}
+
+fn refused(refusal: Refusal) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, refusal)
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
@@ -128,9 +134,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if let Some(guard) = this.guard {
-            ready!(this.poll_guarded(cx, guard))?;
-        }
+        ready!(this.poll_guarded(cx))?;
         let before = buf.filled().len();
         if this.held.is_empty() {
             ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;

@@ -4,6 +4,7 @@
 // A helper that fails has failed its test.
 #![allow(clippy::unwrap_used)]
 
+mod disguise;
 mod http;
 mod opaque;
 mod records;

@@ -1,6 +1,6 @@
 //! Connections that are relayed as they are.
 
-use crate::world::{API, API_AT, World, allow, rule, talk};
+use crate::world::{API, API_AT, World, allow, hello, rule, talk};
 use exeat_policy::source::Mode;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -68,19 +68,6 @@ async fn silence_does_not_make_requests_opaque() {
 #[tokio::test]
 async fn tls_that_passes_through_is_held_to_its_name() {
     let world = World::under(&[connect("tls://api.example.com:443")]).await;
-    let hello = |name: &'static str| {
-        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let name = name.try_into().unwrap();
-        let mut client = rustls::ClientConnection::new(std::sync::Arc::new(config), name).unwrap();
-        let mut bytes = Vec::new();
-        client.write_tls(&mut bytes).unwrap();
-        bytes
-    };
     for name in ["evil.example.com", "203.0.113.10"] {
         let stream = world.connect(&format!("{API_AT}:443")).await;
         assert_eq!(talk(stream, &hello(name)).await, "", "{name}");

@@ -187,15 +187,27 @@ impl World {
         rules: &[serde_json::Value],
         audit: AuditSettings,
     ) {
-        let origin =
-            PolicyRef { tier: Tier::Namespaced, namespace: "agents".into(), name: "test".into() };
-        let rules = rules.iter().map(|rule| serde_json::from_value(rule.clone()).unwrap());
-        let source =
-            PolicySource { origin, generation: 1, mode, rules: rules.collect(), invalid: None };
+        self.replace(&[(Tier::Namespaced, mode, rules)], audit);
+    }
+
+    /// Replaces all policies.
+    pub(crate) fn policies(&self, policies: &[(Tier, Mode, &[serde_json::Value])]) {
+        self.replace(policies, AuditSettings::default());
+    }
+
+    fn replace(&self, policies: &[(Tier, Mode, &[serde_json::Value])], audit: AuditSettings) {
+        let source = |(tier, mode, rules): &(Tier, Mode, &[serde_json::Value])| {
+            let namespace = if *tier == Tier::Namespaced { "agents" } else { "" };
+            let origin =
+                PolicyRef { tier: *tier, namespace: namespace.into(), name: "test".into() };
+            let rules = rules.iter().map(|rule| serde_json::from_value(rule.clone()).unwrap());
+            let rules = rules.collect();
+            PolicySource { origin, generation: 1, mode: *mode, rules, invalid: None }
+        };
         self.policy.replace(&Snapshot {
             generation: 1,
             pod_uid: "pod-1".into(),
-            policies: vec![source],
+            policies: policies.iter().map(source).collect(),
             audit,
             upstream_roots: self.authority.pem(),
             control_roots: String::new(),
@@ -352,4 +364,19 @@ pub(crate) async fn talk<T: AsyncRead + AsyncWrite + Unpin>(
         answer.extend_from_slice(&buffer[..read]);
     }
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// A ClientHello that asks for a name.
+pub(crate) fn hello(name: &'static str) -> Vec<u8> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let name = name.try_into().unwrap();
+    let mut client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).unwrap();
+    bytes
 }

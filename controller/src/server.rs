@@ -25,8 +25,8 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// For the head of a request, from the end of the one before it.
 const HEADERS: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 const DRAIN: Duration = Duration::from_secs(10);
-/// Connections of one IP address.
-const PER_PEER: usize = 64;
+/// One IP address may hold this part of the connections, for whole nodes may stand behind one.
+const SHARE: usize = 16;
 /// What a client of HTTP/2 sends first.
 const PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 
@@ -67,7 +67,7 @@ impl Server {
     /// As [`Self::run`], on a listener.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let permits = Arc::new(Semaphore::new(self.connections));
-        let peers = PerKey::new(PER_PEER);
+        let peers = PerKey::new((self.connections / SHARE).max(SHARE));
         let tasks = TaskTracker::new();
         let router = self.router.layer(DefaultBodyLimit::max(self.body));
         let tls = self.tls.map(TlsAcceptor::from);
@@ -272,7 +272,7 @@ mod tests {
     async fn one_peer_does_not_hold_every_place() {
         let (address, _stop, _running) = start().await;
         let mut held = Vec::new();
-        for _ in 0..PER_PEER {
+        for _ in 0..1024 / SHARE {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(WAIT).await.unwrap();
             held.push(stream);

@@ -117,11 +117,16 @@ fn readable(
 ) -> &'static [Scheme] {
     let first = stream.prefix();
     let decided = || [Scheme::Tcp, Scheme::Tls].map(|as_| pipeline.intercepts(as_, host, port));
+    // Where nothing is taken apart yet, requests are looked for all the same.
+    let care = match pipeline.care(host, port) {
+        Care::Name => Care::Host,
+        care => care,
+    };
     match scheme {
         Scheme::Tls => &[Scheme::Tls],
         _ if first.is_empty() && decided().contains(&true) => &[],
         _ if first.is_empty() => &[Scheme::Tcp, Scheme::Tls],
-        _ if classify(first, Care::Port).is_ok_and(|it| it == Protocol::Opaque) => &[],
+        _ if classify(first, care).is_ok_and(|it| it == Protocol::Opaque) => &[],
         _ => &[Scheme::Tcp],
     }
 }

@@ -84,7 +84,7 @@ async fn a_policy_change_cuts_what_it_denies() {
     let world = World::under(&[connect("tcp://api.example.com:5432")]).await;
     greet(world.server(5432).await);
     let mut stream = world.connect(&format!("{API_AT}:5432")).await;
-    stream.write_all(b"\0\0").await.unwrap();
+    stream.write_all(b"\0\x08").await.unwrap();
     let mut hello = [0; 8];
     stream.read_exact(&mut hello).await.unwrap();
     world.rules(Mode::Enforce, &[connect("tcp://api.example.com:5432"), allow("https://**")]);

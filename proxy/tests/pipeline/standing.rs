@@ -162,7 +162,7 @@ async fn requests_in_a_tunnel_end_when_requests_are_decided() {
     let mut other = world.connect(&format!("{API_AT}:80")).await;
     speaks.write_all(get).await.unwrap();
     speaks.read_exact(&mut vec![0; get.len()]).await.unwrap();
-    other.write_all(b"\0\0").await.unwrap();
+    other.write_all(b"\0\x08").await.unwrap();
     other.read_exact(&mut [0; 2]).await.unwrap();
     // Until the silent one is relayed.
     sleep(Duration::from_millis(1900)).await;
@@ -170,7 +170,7 @@ async fn requests_in_a_tunnel_end_when_requests_are_decided() {
     world.rules(Mode::Enforce, &[open, secret]);
     assert!(ended(&mut speaks).await);
     assert!(ended(&mut silent).await);
-    other.write_all(b"\0\0").await.unwrap();
+    other.write_all(b"\0\x08").await.unwrap();
     other.read_exact(&mut [0; 2]).await.unwrap();
     assert_eq!(world.records().await.matches("PolicyChanged").count(), 2);
 }

@@ -16,7 +16,7 @@ use crate::spool::{AuditLog, SpoolConfig, now, ship};
 use crate::state::PolicyState;
 use crate::tls::PodCa;
 use anyhow::{Context as _, anyhow};
-use exeat_audit::record::{Genesis, Record};
+use exeat_audit::record::{Genesis, Kind, RecordRef};
 use std::future::Future;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -57,7 +57,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let metrics = Arc::new(ProxyMetrics::new()?);
     let policies = Arc::new(PolicyState::default());
     let resolver = Resolver::new(&args.dns_servers)?;
-    let (audit, shipping, writer_end) =
+    let (audit, shipping) =
         AuditLog::open(spool_config(&args), Arc::clone(&policies), Arc::clone(&metrics))
             .context("the audit spool cannot be opened")?;
     let roots = Arc::new(Roots::new(&args.control_ca)?);
@@ -119,8 +119,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     tasks.run("rejected", run_forever(rejected::watch(audit.clone(), Arc::clone(&metrics))));
     tasks.run("heartbeat", run_forever(heartbeat(audit.clone())));
     tasks.run("trust", run_forever(follow_roots(ca, Arc::clone(&policies))));
-    tasks.run("audit-writer", async move {
-        writer_end.await.ok();
+    let spool = audit.clone();
+    tasks.run("audit-spool", async move {
+        spool.over().await;
         Ok(())
     });
     let shipper = tokio::spawn(ship::ship(shipping, collect, Arc::clone(&metrics)));
@@ -253,7 +254,7 @@ fn has_ipv6(if_inet6: &str) -> bool {
 async fn heartbeat(audit: AuditLog) {
     loop {
         sleep(HEARTBEAT).await;
-        audit.record(Record::heartbeat(now())).await;
+        audit.record(RecordRef::new(Kind::Heartbeat, &now()));
     }
 }
 

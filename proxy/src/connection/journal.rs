@@ -11,9 +11,10 @@ use crate::metrics::ProxyMetrics;
 use crate::opaque::Counts;
 use crate::problem::Refusal;
 use crate::spool::{AuditError, AuditLog, IntentId, now};
-use exeat_audit::record::{Kind, Record, cut};
+use exeat_audit::record::{Kind, RecordRef, cut};
 use exeat_policy::action::Action;
 use exeat_policy::{Code, Verdict};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -28,6 +29,13 @@ pub struct Subject {
     pub resource: String,
     pub query_digest: Option<String>,
     pub method: Option<String>,
+}
+
+/// A subject as it is written: no text is longer than a record takes.
+struct Texts<'a> {
+    subject: &'a Subject,
+    resource: Cow<'a, str>,
+    method: Option<Cow<'a, str>>,
 }
 
 /// Proof that an allowed intent was recorded; without it nothing is dialled or sent. See the
@@ -70,22 +78,17 @@ impl Pipeline {
             action = %subject.action, resource = %subject.resource, code = %refusal.code(),
             rule = refusal.rule(), "Request denied"
         );
-        let record = Record {
-            effect: Some(Verdict::Deny.as_str().to_owned()),
-            observed,
-            rule: refusal.rule().map(str::to_owned),
-            code: Some(refusal.code().as_str().to_owned()),
-            reason: Some(refusal.to_string()),
-            policy: self.policy.load().map(|active| active.policies.digest().to_owned()),
-            ..subject.record()
-        };
-        let audit = self.audit.clone();
-        let written = self.audit.track(async move {
-            if let Err(error) = audit.record_intent(record).await {
-                tracing::error!(%error, "Denial not recorded");
-            }
+        let (texts, reason, time) = (subject.texts(), refusal.to_string(), now());
+        let active = self.policy.load();
+        self.audit.denied(RecordRef {
+            effect: Some(Verdict::Deny.as_str()),
+            observed: observed.as_deref(),
+            rule: refusal.rule(),
+            code: Some(refusal.code().as_str()),
+            reason: Some(&reason),
+            policy: active.as_ref().map(|active| active.policies.digest()),
+            ..texts.record(&time)
         });
-        written.await.ok();
     }
 
     /// Records an allowed intent. `observed` replaces what the decision observed, where the body
@@ -98,65 +101,69 @@ impl Pipeline {
         body_digest: Option<String>,
         observed: Option<String>,
     ) -> Result<Recorded, Refusal> {
-        let record = Record {
-            effect: Some(Verdict::Allow.as_str().to_owned()),
-            observed: observed.or_else(|| allowed.observed()),
-            rule: allowed.rule(),
-            code: Some(allowed.decision.code.as_str().to_owned()),
-            policy: Some(allowed.active.policies.digest().to_owned()),
-            address: address.map(|address| address.to_string()),
-            body_digest,
-            ..subject.record()
+        let (started, texts, time) = (Instant::now(), subject.texts(), now());
+        let observed = observed.or_else(|| allowed.observed());
+        let (rule, address) = (allowed.rule(), address.map(|address| address.to_string()));
+        let record = RecordRef {
+            effect: Some(Verdict::Allow.as_str()),
+            observed: observed.as_deref(),
+            rule: rule.as_deref(),
+            code: Some(allowed.decision.code.as_str()),
+            policy: Some(allowed.active.policies.digest()),
+            address: address.as_deref(),
+            body_digest: body_digest.as_deref(),
+            ..texts.record(&time)
         };
         let (action, code) = (subject.action, allowed.decision.code);
-        let (audit, metrics) = (self.audit.clone(), self.metrics.clone());
-        // Not dropped half-way with an exchange whose agent left: an intent that is written must
-        // meet somebody who writes its outcome.
-        let written = self.audit.track(async move {
-            let started = Instant::now();
-            let written = audit.record_intent(record).await;
-            let open = |id| {
-                let (ending, cut) = (OnceLock::new(), OnceLock::new());
-                let (metrics, counts) = (metrics.clone(), Counts::default());
-                Recorded(Arc::new(Open {
-                    action,
-                    id,
-                    started,
-                    audit,
-                    metrics,
-                    counts,
-                    ending,
-                    cut,
-                }))
-            };
-            match written {
-                Ok(id) => {
-                    metrics.decided(action, Verdict::Allow, code);
-                    Ok(open(id))
-                }
-                Err(error) => {
-                    metrics.decided(action, Verdict::Deny, Code::AuditUnavailable);
-                    if let AuditError::Unacknowledged(id) = error {
-                        open(id).failed(Refusal::AuditFailure);
-                    }
-                    Err(Refusal::AuditFailure)
-                }
-            }
-        });
-        written.await.unwrap_or(Err(Refusal::AuditFailure))
+        let unwritten = |_: AuditError| {
+            self.metrics.decided(action, Verdict::Deny, Code::AuditUnavailable);
+            Refusal::AuditFailure
+        };
+        let id = self.audit.append_intent(record).map_err(unwritten)?;
+        // From here on the intent is written: dropped half-way, it ends as abandoned.
+        let recorded = Recorded(Arc::new(Open {
+            action,
+            id,
+            started,
+            audit: self.audit.clone(),
+            metrics: Arc::clone(&self.metrics),
+            counts: Counts::default(),
+            ending: OnceLock::new(),
+            cut: OnceLock::new(),
+        }));
+        if let Err(error) = self.audit.durable(id).await {
+            recorded.failed(Refusal::AuditFailure);
+            return Err(unwritten(error));
+        }
+        self.metrics.decided(action, Verdict::Allow, code);
+        Ok(recorded)
     }
 }
 
 impl Subject {
-    fn record(&self) -> Record {
-        Record {
-            action: Some(self.action.as_str().to_owned()),
-            resource: Some(cut(&self.resource, TEXT)),
-            query_digest: self.query_digest.clone(),
-            method: self.method.as_deref().map(|method| cut(method, METHOD_LIMIT)),
-            ..Record::new(Kind::Intent, now())
+    fn texts(&self) -> Texts<'_> {
+        Texts {
+            subject: self,
+            resource: short(&self.resource, TEXT),
+            method: self.method.as_deref().map(|method| short(method, METHOD_LIMIT)),
         }
     }
+}
+
+impl Texts<'_> {
+    fn record<'a>(&'a self, time: &'a str) -> RecordRef<'a> {
+        RecordRef {
+            action: Some(self.subject.action.as_str()),
+            resource: Some(&self.resource),
+            query_digest: self.subject.query_digest.as_deref(),
+            method: self.method.as_deref(),
+            ..RecordRef::new(Kind::Intent, time)
+        }
+    }
+}
+
+fn short(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() > most { cut(text, most).into() } else { text.into() }
 }
 
 impl Recorded {
@@ -197,17 +204,19 @@ impl Drop for Open {
         let (bytes_out, bytes_in) = self.counts.totals();
         self.metrics.relayed(bytes_out, bytes_in);
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let record = Record {
+        let (time, reason) = (now(), refusal.as_ref().map(ToString::to_string));
+        let address = ending.address.map(|address| address.to_string());
+        let record = RecordRef {
             status: ending.status,
             bytes_out: Some(bytes_out),
             bytes_in: Some(bytes_in),
-            address: ending.address.map(|address| address.to_string()),
-            code: refusal.as_ref().map(|refusal| refusal.code().as_str().to_owned()),
-            reason: refusal.as_ref().map(ToString::to_string),
+            address: address.as_deref(),
+            code: refusal.as_ref().map(|refusal| refusal.code().as_str()),
+            reason: reason.as_deref(),
             duration_ms: Some(elapsed),
-            action: Some(self.action.as_str().to_owned()),
-            ..Record::new(Kind::Outcome, now())
+            action: Some(self.action.as_str()),
+            ..RecordRef::new(Kind::Outcome, &time)
         };
-        self.audit.record_outcome(self.id, record);
+        self.audit.outcome(self.id, record);
     }
 }

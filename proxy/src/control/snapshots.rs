@@ -7,7 +7,7 @@ use crate::metrics::{ProxyMetrics, SnapshotResult};
 use crate::spool::{AuditLog, now};
 use crate::state::PolicyState;
 use bytes::BytesMut;
-use exeat_audit::record::Record;
+use exeat_audit::record::{Kind, RecordRef};
 use exeat_policy::snapshot::Snapshot;
 use http::StatusCode;
 use http_body_util::BodyExt;
@@ -144,7 +144,11 @@ impl Snapshots {
             digest = active.policies.digest(),
             "Snapshot applied"
         );
-        self.audit.record(Record::policy(now(), active.policies.digest())).await;
+        self.audit.record(RecordRef {
+            policy: Some(active.policies.digest()),
+            durability: Some(active.audit.durability.as_str()),
+            ..RecordRef::new(Kind::Policy, &now())
+        });
         Ok(())
     }
 

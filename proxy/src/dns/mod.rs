@@ -7,7 +7,7 @@ pub use synthetic::Synthetic;
 
 use crate::connection::{Meaning, Names};
 use crate::metrics::ProxyMetrics;
-use crate::spool::{AuditLog, now};
+use crate::spool::{AuditError, AuditLog, now};
 use crate::state::PolicyState;
 use answer::{Answered, Question, Zone};
 use exeat_audit::record::Record;
@@ -117,10 +117,9 @@ impl Server {
         let active = self.policies.load();
         let policies = active.as_ref().map(|active| &active.policies);
         let mut answered = self.zone.answer(&question, policies, &self.synthetic);
-        let record = record(&question, &answered, policies.map(exeat_policy::Policies::digest));
         self.metrics.decided(Action::NetworkDns, answered.verdict, answered.code);
-        // The answer is all that comes of a question, so it has no outcome.
-        if self.audit.record_intent(record).await.is_err() {
+        let digest = policies.map(exeat_policy::Policies::digest);
+        if self.record(&question, &answered, digest).is_err() {
             answered.message.metadata.response_code = ResponseCode::ServFail;
             answered.message.answers.clear();
         }
@@ -131,25 +130,37 @@ impl Server {
         }
         Some(bytes)
     }
-}
 
-fn record(question: &Question, answered: &Answered, digest: Option<&str>) -> Record {
-    let decision = answered.decision.as_ref();
-    let intent = Record::intent(
-        now(),
-        0,
-        Action::NetworkDns.as_str(),
-        question.asked.clone(),
-        answered.verdict.as_str(),
-        answered.code.as_str(),
-    );
-    Record {
-        method: Some(question.record_type.to_string()),
-        rule: decision.and_then(|d| d.rule.as_ref()).map(ToString::to_string),
-        reason: decision.map(|d| d.reason.to_string()),
-        observed: decision.and_then(|d| d.observed.as_ref()).map(|o| o.verdict.as_str().to_owned()),
-        policy: digest.map(ToOwned::to_owned),
-        ..intent
+    /// The answer is all that comes of a question, so it has no outcome. A refusal is one whether it
+    /// is written or not.
+    fn record(
+        &self,
+        question: &Question,
+        answered: &Answered,
+        digest: Option<&str>,
+    ) -> Result<(), AuditError> {
+        let decision = answered.decision.as_ref();
+        let (time, method) = (now(), question.record_type.to_string());
+        let rule = decision.and_then(|d| d.rule.as_ref()).map(ToString::to_string);
+        let reason = decision.map(|d| d.reason.to_string());
+        let observed = decision.and_then(|d| d.observed.as_ref());
+        let record = RecordRef {
+            action: Some(Action::NetworkDns.as_str()),
+            resource: Some(&question.asked),
+            method: Some(&method),
+            effect: Some(answered.verdict.as_str()),
+            observed: observed.map(|observed| observed.verdict.as_str()),
+            rule: rule.as_deref(),
+            code: Some(answered.code.as_str()),
+            reason: reason.as_deref(),
+            policy: digest,
+            ..RecordRef::new(Kind::Intent, &time)
+        };
+        if answered.verdict == Verdict::Allow {
+            return self.audit.append_answer(record);
+        }
+        self.audit.denied(record);
+        Ok(())
     }
 }
 

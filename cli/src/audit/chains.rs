@@ -3,7 +3,7 @@
 use super::{ChainInfo, ChainPage, EntryPage};
 use crate::connect::Collector;
 use anyhow::{Result, bail};
-use exeat_audit::batch::Entry;
+use exeat_audit::chain::Entry;
 
 /// Every chain that the caller may read.
 pub(super) async fn all(collector: &mut Collector) -> Result<Vec<ChainInfo>> {

@@ -1,6 +1,7 @@
 //! `exeat audit`: the API's answers, and what is done with them.
 
-use exeat_audit::batch::{Entry, SignedHead};
+use exeat_audit::chain::Entry;
+use exeat_audit::head::SignedHead;
 use serde::Deserialize;
 use std::time::SystemTime;
 

@@ -7,8 +7,11 @@ use super::{CollectState, now};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use exeat_audit::batch::{Acknowledged, Batch, Entry, MAX_BATCH_BYTES, SignedHead};
+use exeat_audit::batch::Acknowledged;
+use exeat_audit::batch::json::{JsonBatch, MAX_BYTES};
+use exeat_audit::chain::Entry;
 use exeat_audit::filter::Filter;
+use exeat_audit::head::SignedHead;
 use exeat_audit::time;
 use exeat_policy::action::Action;
 use http::HeaderMap;
@@ -108,17 +111,17 @@ async fn take(
     let _own = state.pods.take(pod.pod_uid.clone()).ok_or(Problem::TooMuch)?;
     // Held until the batch is stored: a body that waits is in memory as well.
     let _body = place(&state.bodies).await?;
-    let body = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, MAX_BATCH_BYTES))
+    let body = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, MAX_BYTES))
         .await
-        .map_err(|_| Problem::Body(MAX_BATCH_BYTES))?
-        .map_err(|_| Problem::Body(MAX_BATCH_BYTES))?;
+        .map_err(|_| Problem::Body(MAX_BYTES))?
+        .map_err(|_| Problem::Body(MAX_BYTES))?;
     if !state.limits.take(&pod.pod_uid, body.len(), Instant::now()) {
         return Err(Problem::TooMuch);
     }
     let _batch = place(&state.batches).await?;
     let received = now();
     let prepared = tokio::task::spawn_blocking(move || {
-        let batch: Batch = serde_json::from_slice(&body)
+        let batch: JsonBatch = serde_json::from_slice(&body)
             .map_err(|error| Problem::Malformed(format!("the body is no batch: {error}")))?;
         ingest::prepare(pod, batch, received).map_err(Problem::from)
     })

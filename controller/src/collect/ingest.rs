@@ -1,9 +1,10 @@
 //! A batch, checked as far as it can be without the store.
 
 use crate::identity::PodIdentity;
-use exeat_audit::batch::{Batch, MAX_BATCH_ENTRIES, SignedHead};
+use exeat_audit::batch::json::{JsonBatch, MAX_ENTRIES};
 use exeat_audit::chain::{ChainId, Link};
-use exeat_audit::head::PublicKey;
+use exeat_audit::head::SignedHead;
+use exeat_audit::key::PublicKey;
 use exeat_audit::record::{Kind, Record, host_of};
 use exeat_audit::{time, verify};
 
@@ -60,13 +61,17 @@ impl Row {
 ///
 /// # Errors
 /// When it is another pod's, or does not hold together.
-pub(super) fn prepare(pod: PodIdentity, batch: Batch, received: u64) -> Result<Prepared, Refusal> {
+pub(super) fn prepare(
+    pod: PodIdentity,
+    batch: JsonBatch,
+    received: u64,
+) -> Result<Prepared, Refusal> {
     if batch.chain != pod.pod_uid || batch.head.chain != pod.pod_uid {
         return Err(Refusal::Foreign { chain: batch.chain });
     }
     let chain: ChainId = batch.chain.parse().map_err(unverified)?;
-    if batch.entries.len() > MAX_BATCH_ENTRIES {
-        return Err(unverified(format!("a batch has at most {MAX_BATCH_ENTRIES} entries")));
+    if batch.entries.len() > MAX_ENTRIES {
+        return Err(unverified(format!("a batch has at most {MAX_ENTRIES} entries")));
     }
     let mut rows: Vec<Row> = Vec::with_capacity(batch.entries.len());
     for entry in batch.entries {

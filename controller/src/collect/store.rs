@@ -171,7 +171,7 @@ impl Store {
         chain: i64,
         after: Option<u64>,
         limit: u32,
-    ) -> Result<Vec<exeat_audit::batch::Entry>, StoreError> {
+    ) -> Result<Vec<exeat_audit::chain::Entry>, StoreError> {
         self.read(move |connection| read::entries(connection, chain, after, limit)).await
     }
 

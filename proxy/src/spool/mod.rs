@@ -26,11 +26,17 @@ use crate::metrics::ProxyMetrics;
 use crate::state::PolicyState;
 use background::Shared;
 use exeat_audit::chain::{ChainError, ChainId};
+<<<<<<< HEAD
 use exeat_audit::record::{Genesis, Kind, Record, RecordRef};
 use exeat_audit::time::Stamp;
 use exeat_policy::snapshot::{AuditSettings, Durability, OnFailure};
 use std::fmt;
 use std::fs;
+=======
+use exeat_audit::key::SigningKey;
+use exeat_audit::record::{Genesis, Record};
+use exeat_policy::snapshot::{Durability, OnFailure};
+>>>>>>> h-audit
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

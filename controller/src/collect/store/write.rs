@@ -2,9 +2,9 @@
 
 use super::super::ingest::{Prepared, Refusal, Row, unverified};
 use super::{Delivered, Delivery, StoreError};
-use exeat_audit::batch::SignedHead;
 use exeat_audit::chain::Link;
-use exeat_audit::head::PublicKey;
+use exeat_audit::head::SignedHead;
+use exeat_audit::key::PublicKey;
 use exeat_audit::record::Kind;
 use rusqlite::{Connection, OptionalExtension, Savepoint, Transaction, params};
 

@@ -4,10 +4,9 @@
 
 use super::{Client, ControlError, Roots};
 use crate::metrics::{ProxyMetrics, SnapshotResult};
-use crate::spool::{AuditLog, now};
+use crate::spool::AuditLog;
 use crate::state::PolicyState;
 use bytes::BytesMut;
-use exeat_audit::record::{Kind, RecordRef};
 use exeat_policy::snapshot::Snapshot;
 use http::StatusCode;
 use http_body_util::BodyExt;
@@ -144,11 +143,7 @@ impl Snapshots {
             digest = active.policies.digest(),
             "Snapshot applied"
         );
-        self.audit.record(RecordRef {
-            policy: Some(active.policies.digest()),
-            durability: Some(active.audit.durability.as_str()),
-            ..RecordRef::new(Kind::Policy, &now())
-        });
+        self.audit.policy(&active);
         Ok(())
     }
 

@@ -15,7 +15,6 @@ mod key;
 mod recent;
 pub mod recover;
 pub mod segment;
-pub mod ship;
 mod shipping;
 mod storage;
 mod writer;
@@ -23,20 +22,14 @@ mod writer;
 pub use shipping::{Body, Shipping};
 
 use crate::metrics::ProxyMetrics;
-use crate::state::PolicyState;
+use crate::state::{Active, PolicyState};
 use background::Shared;
 use exeat_audit::chain::{ChainError, ChainId};
-<<<<<<< HEAD
 use exeat_audit::record::{Genesis, Kind, Record, RecordRef};
 use exeat_audit::time::Stamp;
 use exeat_policy::snapshot::{AuditSettings, Durability, OnFailure};
 use std::fmt;
 use std::fs;
-=======
-use exeat_audit::key::SigningKey;
-use exeat_audit::record::{Genesis, Record};
-use exeat_policy::snapshot::{Durability, OnFailure};
->>>>>>> h-audit
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -307,13 +300,19 @@ impl AuditLog {
         self.other(RecordRef { id: Some(seq), ..record }, Purpose::Outcome);
     }
 
-    /// Writes any other record. A failure is counted. Before a Policy all denials are written that
-    /// were decided under the one before.
+    /// Writes that a snapshot took effect, after all denials that were counted under the one before.
+    pub fn policy(&self, active: &Active) {
+        // What could not be written was counted there, and stays for later.
+        self.0.shared.flush_folded(true, Instant::now()).ok();
+        self.record(RecordRef {
+            policy: Some(active.policies.digest()),
+            durability: Some(active.audit.durability.as_str()),
+            ..RecordRef::new(Kind::Policy, &now())
+        });
+    }
+
+    /// Writes any other record. A failure is counted.
     pub fn record(&self, record: RecordRef<'_>) {
-        if record.kind == Kind::Policy {
-            // What could not be written was counted there, and stays for later.
-            self.0.shared.flush_folded(true, Instant::now()).ok();
-        }
         self.other(record, Purpose::Other);
     }
 

@@ -23,17 +23,10 @@
 //! allocates nor changes the file's size, and syncing it does not wait for the file system's
 //! journal.
 
-<<<<<<< HEAD
 use exeat_audit::chain::{ChainId, Link, MAX_RECORD_BYTES};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-=======
-use super::AuditError;
-use exeat_audit::chain::{ChainId, ChainWriter, Entry, Link};
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
->>>>>>> h-audit
 use std::path::{Path, PathBuf};
 
 /// Bytes before the first frame.

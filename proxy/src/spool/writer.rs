@@ -412,6 +412,11 @@ impl Writer {
         Some((kept.path.clone(), kept.start))
     }
 
+    #[cfg(test)]
+    pub(super) const fn set_spool_limit(&mut self, bytes: u64) {
+        self.limits.spool = bytes;
+    }
+
     /// Nothing is appended any more.
     pub(super) const fn end(&mut self) {
         self.ended = true;

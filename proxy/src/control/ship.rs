@@ -5,7 +5,7 @@ use super::{Client, ControlError};
 use crate::metrics::ProxyMetrics;
 use crate::spool::{AuditError, Shipping};
 use exeat_audit::batch::{Acknowledged, CONTENT_TYPE};
-use http::{Method, StatusCode};
+use http::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;

@@ -3,9 +3,9 @@
 //! [`Standing`] asks again all that was asked at first: the act, the address in use, and whether
 //! what it carries may still pass unread. While the policy stays it costs one comparison.
 
+use super::Ask;
 use super::pass::acceptable;
 use super::ruling::{Allowed, Dialled, rule};
-use super::Ask;
 use crate::refusal::Refusal;
 use crate::state::{Active, PolicyState};
 use exeat_policy::body::BodyPatterns;

@@ -46,8 +46,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let gate = proxy.gate.clone();
     let server = Arc::new(Server { gate, synthetic, zone: zone(&args.cluster_domain) });
     let (stop, stopping) = watch::channel(false);
-    let mut captures =
-        listen(&args, &proxy.front, &server, &mut proxy.tasks, &stopping).await?;
+    let mut captures = listen(&args, &proxy.front, &server, &mut proxy.tasks, &stopping).await?;
     let health = Arc::new(Health::default());
     beside(&args, &mut proxy, &health).await?;
     health.serving.store(true, Ordering::Release);

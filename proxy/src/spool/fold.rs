@@ -233,7 +233,13 @@ impl Fold {
 impl Count {
     fn is_of(&self, record: &RecordRef<'_>) -> bool {
         let own = RecordRef::from(&self.record);
-        own == RecordRef { time: own.time, id: own.id, count: own.count, until: own.until, ..*record }
+        own == RecordRef {
+            time: own.time,
+            id: own.id,
+            count: own.count,
+            until: own.until,
+            ..*record
+        }
     }
 
     fn add(&mut self, first: &str, last: &str, number: u64) {
@@ -273,7 +279,8 @@ impl Allowance {
 /// `scheme://host:port`, or the whole of what has no scheme.
 fn origin(resource: &str) -> &str {
     let authority = resource.find("://").map_or(0, |at| at + 3);
-    let end = resource[authority..].find(['/', '?', '#']).map_or(resource.len(), |at| authority + at);
+    let end =
+        resource[authority..].find(['/', '?', '#']).map_or(resource.len(), |at| authority + at);
     &resource[..end]
 }
 
@@ -285,3 +292,6 @@ fn length(record: &Record) -> usize {
         .map(String::len)
         .sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,8 @@
 //! tls                    certificates for both sides
 //! wire                   bytes, before anybody knows what they mean
 //! refusal                every way to say no
-//! config init ports      what admission tells; the capture rules; ports
+//! config init            what admission tells; the capture rules
+//! ports                  the ports that the proxy holds
 //! ```
 //!
 //! Failure: what is unknown is denied. Before the first snapshot nothing passes; a task that ends

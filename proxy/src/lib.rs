@@ -19,7 +19,6 @@ pub mod inspect;
 pub mod metrics;
 pub mod opaque;
 pub mod ops;
-pub mod ports;
 pub mod problem;
 pub mod rejected;
 pub mod resolve;

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 /// How long connections, and then the last audit, may take when the pod ends.
 const DRAIN: Duration = Duration::from_secs(5);
 const LAST_AUDIT: Duration = Duration::from_secs(5);
-const HEARTBEAT: Duration = Duration::from_secs(30);
+const HEARTBEAT: Duration = Duration::from_millis(exeat_audit::verify::HEARTBEAT_MS);
 
 /// Tasks that run for as long as the process; the first that ends, ends it.
 struct Tasks(JoinSet<(&'static str, anyhow::Result<()>)>);

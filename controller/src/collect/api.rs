@@ -7,80 +7,22 @@ use super::{CollectState, now};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use exeat_audit::batch::{Acknowledged, Batch, Entry, MAX_BATCH_BYTES, SignedHead};
+use exeat_api::messages::{
+    Acknowledged, Chain, Chains, Entries, FoundRecord, PAGE_AT_MOST, PageQuery, RECORDS_AT_MOST,
+    RECORDS_DEFAULT, Records, RecordsQuery, SignedHead,
+};
+use exeat_audit::batch::{Batch, MAX_BATCH_BYTES};
 use exeat_audit::filter::Filter;
 use exeat_audit::time;
 use exeat_policy::action::Action;
 use http::HeaderMap;
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a place among the bodies, and for one among the batches.
 const PLACE_TIMEOUT: Duration = Duration::from_secs(10);
-const RECORDS_DEFAULT: u32 = 50;
-const RECORDS_AT_MOST: u32 = 10_000;
-const PAGE_AT_MOST: u32 = 1000;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RecordsQuery {
-    #[serde(default)]
-    filter: String,
-    last: Option<u32>,
-    namespace: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PageQuery {
-    namespace: Option<String>,
-    after: Option<u64>,
-    limit: Option<u32>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Records {
-    records: Vec<FoundRecord>,
-}
-
-#[derive(Debug, Serialize)]
-struct FoundRecord {
-    chain: String,
-    seq: u64,
-    namespace: String,
-    pod: String,
-    record: serde_json::Value,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Chains {
-    chains: Vec<Chain>,
-    /// The `after` of the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Chain {
-    chain: String,
-    namespace: String,
-    pod: String,
-    public_key: String,
-    entries: u64,
-    head: SignedHead,
-    last_seen: String,
-    closed: bool,
-    /// Something that contradicts this chain was delivered, and refused.
-    broken: bool,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Entries {
-    entries: Vec<Entry>,
-}
 
 /// `POST /v1/audit`
 pub(super) async fn deliver(
@@ -160,13 +102,13 @@ pub(super) async fn records(
     State(state): State<CollectState>,
     headers: HeaderMap,
     query: Result<Query<RecordsQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Records>, Problem> {
+) -> Result<Json<Records<Value>>, Problem> {
     let Query(query) = query.map_err(|error| Problem::Malformed(error.body_text()))?;
     state.identities.auditor(&headers, query.namespace.as_deref()).await?;
     let filter = Filter::parse(&query.filter, now())?;
     let last = query.last.unwrap_or(RECORDS_DEFAULT).min(RECORDS_AT_MOST);
     let found = state.store.search(filter, query.namespace, last).await?;
-    Ok(Json(Records { records: found.into_iter().map(FoundRecord::from).collect() }))
+    Ok(Json(Records { records: found.into_iter().map(found_record).collect() }))
 }
 
 /// `GET /v1/chains`
@@ -182,7 +124,7 @@ pub(super) async fn chains(
     let rows = state.store.chains(query.namespace, after, limit).await?;
     let is_full = rows.len() == limit as usize;
     let next = rows.last().filter(|_| is_full).and_then(|row| u64::try_from(row.id).ok());
-    Ok(Json(Chains { chains: rows.into_iter().map(Chain::from).collect(), next }))
+    Ok(Json(Chains { chains: rows.into_iter().map(listed).collect(), next }))
 }
 
 /// `GET /v1/chains/{id}/entries`
@@ -225,26 +167,22 @@ async fn readable(
         .ok_or(Problem::NoChain(id))
 }
 
-impl From<Found> for FoundRecord {
-    fn from(found: Found) -> Self {
-        let record = serde_json::from_str(&found.record).unwrap_or_default();
-        let Found { chain, seq, namespace, pod, .. } = found;
-        Self { chain, seq, namespace, pod, record }
-    }
+fn found_record(found: Found) -> FoundRecord<Value> {
+    let record = serde_json::from_str(&found.record).unwrap_or_default();
+    let Found { chain, seq, namespace, pod, .. } = found;
+    FoundRecord { chain, seq, namespace, pod, record }
 }
 
-impl From<ChainRow> for Chain {
-    fn from(row: ChainRow) -> Self {
-        Self {
-            chain: row.chain,
-            namespace: row.namespace,
-            pod: row.pod,
-            public_key: row.public_key,
-            entries: row.entries,
-            head: row.head,
-            last_seen: time::rfc3339(row.last_seen),
-            closed: row.closed,
-            broken: row.broken,
-        }
+fn listed(row: ChainRow) -> Chain {
+    Chain {
+        chain: row.chain,
+        namespace: row.namespace,
+        pod: row.pod,
+        public_key: row.public_key,
+        entries: row.entries,
+        head: row.head,
+        last_seen: time::rfc3339(row.last_seen),
+        closed: row.closed,
+        broken: row.broken,
     }
 }

@@ -25,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::places::PerKey;
 use axum::Router;
 use axum::routing::{get, post};
+use exeat_api::paths;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -117,12 +118,12 @@ impl CollectState {
 /// `/v1/audit`, `/v1/audit/head` for proxies; `/v1/records`, `/v1/chains` for people.
 pub fn router(state: CollectState) -> Router {
     Router::new()
-        .route("/v1/audit", post(api::deliver))
-        .route("/v1/audit/head", get(api::acknowledged))
-        .route("/v1/records", get(api::records))
-        .route("/v1/chains", get(api::chains))
-        .route("/v1/chains/{id}/entries", get(api::entries))
-        .route("/v1/chains/{id}/head", get(api::head))
+        .route(paths::AUDIT, post(api::deliver))
+        .route(paths::AUDIT_HEAD, get(api::acknowledged))
+        .route(paths::RECORDS, get(api::records))
+        .route(paths::CHAINS, get(api::chains))
+        .route(paths::CHAIN_ENTRIES, get(api::entries))
+        .route(paths::CHAIN_HEAD, get(api::head))
         .with_state(state)
 }
 

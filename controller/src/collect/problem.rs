@@ -3,6 +3,7 @@
 use super::ingest::Refusal;
 use super::store::StoreError;
 use crate::identity::IdentityError;
+use crate::problem::answer;
 use axum::response::{IntoResponse, Response};
 use exeat_audit::filter::FilterError;
 use http::{StatusCode, header};
@@ -63,14 +64,8 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let problem = serde_json::json!({
-            "type": "about:blank",
-            "status": status.as_u16(),
-            "title": status.canonical_reason().unwrap_or("Refused"),
-            "detail": self.to_string(),
-        });
-        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (status, content_type, problem.to_string()).into_response();
+        let title = status.canonical_reason().unwrap_or("Refused");
+        let mut response = answer(status, title, self.to_string());
         if matches!(self, Self::TooMuch | Self::Store(_)) {
             response
                 .headers_mut()

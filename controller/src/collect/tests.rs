@@ -1,8 +1,9 @@
 //! The whole API, without a socket.
 
 use super::*;
-use crate::identity::{AUDIT_AUDIENCE, IdentityError, PROXY_AUDIENCE, Reviewer, User};
+use crate::identity::{IdentityError, Reviewer, User};
 use axum::body::Body;
+use exeat_api::audiences;
 use exeat_audit::batch::{Acknowledged, Batch, Entry};
 use exeat_audit::chain::ChainWriter;
 use exeat_audit::head::SigningKey;
@@ -27,14 +28,14 @@ impl Reviewer for Fake {
         Box::pin(async move {
             let mut user = User { username: token.to_owned(), ..User::default() };
             match (token.strip_prefix("proxy-"), audiences) {
-                (Some(number), [PROXY_AUDIENCE]) => {
+                (Some(number), [audiences::PROXY]) => {
                     user.username = "system:serviceaccount:agents:research".to_owned();
                     let key = |name: &str| format!("authentication.kubernetes.io/{name}");
                     user.extra.insert(key("pod-name"), vec![format!("research-{number}")]);
                     user.extra.insert(key("pod-uid"), vec![format!("uid-{number}")]);
                     Ok(Some(user))
                 }
-                (None, [AUDIT_AUDIENCE]) if token != "unknown" => Ok(Some(user)),
+                (None, [audiences::AUDIT]) if token != "unknown" => Ok(Some(user)),
                 _ => Ok(None),
             }
         })

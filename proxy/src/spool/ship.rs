@@ -5,6 +5,7 @@ use super::segment::{self, Reader};
 use super::{AuditError, Shipping, now};
 use crate::control::{Client, ControlError};
 use crate::metrics::ProxyMetrics;
+use exeat_api::paths;
 use exeat_audit::batch::{Acknowledged, Batch, SignedHead};
 use exeat_audit::chain::Link;
 use http::{Method, StatusCode};
@@ -96,7 +97,7 @@ async fn run(
 
 /// Number of entries that the collector has.
 async fn head(client: &Client) -> Result<u64, ShipCause> {
-    let (status, body) = client.call(Method::GET, "/v1/audit/head", Vec::new()).await?;
+    let (status, body) = client.call(Method::GET, paths::AUDIT_HEAD, Vec::new()).await?;
     answer(status, &body)
 }
 
@@ -112,7 +113,7 @@ async fn send(
     let head = SignedHead::sign(&shipping.chain, last.seq, link, &now(), &shipping.key);
     let batch = Batch { chain: shipping.chain.to_string(), entries, head };
     let body = serde_json::to_vec(&batch).map_err(|_| ShipCause::Answer)?;
-    let (status, body) = client.call(Method::POST, "/v1/audit", body).await?;
+    let (status, body) = client.call(Method::POST, paths::AUDIT, body).await?;
     answer(status, &body)
 }
 

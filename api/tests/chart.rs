@@ -69,7 +69,8 @@ fn set<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
 fn numbers(text: &str, keys: &[&str]) -> Vec<u16> {
     let mut found = Vec::new();
     for line in text.lines() {
-        for field in line.split(['{', ',', '}']).map(|field| field.trim().trim_start_matches("- ")) {
+        for field in line.split(['{', ',', '}']).map(|field| field.trim().trim_start_matches("- "))
+        {
             let Some((key, value)) = field.split_once(": ") else { continue };
             if keys.contains(&key) {
                 found.extend(value.parse::<u16>());
@@ -166,12 +167,9 @@ fn ports_of_services_containers_and_network_policies() {
             "networkpolicies.yaml" => {
                 &[ports::ADMISSION, ports::CONTROL, ports::CONTROLLER_OPS, 53, 53]
             }
-            "services.yaml" => &[
-                ports::ADMISSION_SERVICE,
-                ports::CONTROL,
-                ports::CONTROL,
-                ports::CONTROLLER_OPS,
-            ],
+            "services.yaml" => {
+                &[ports::ADMISSION_SERVICE, ports::CONTROL, ports::CONTROL, ports::CONTROLLER_OPS]
+            }
             _ => &[],
         }
     };

@@ -21,10 +21,8 @@ async fn admit_own_init_containers_come_after_ours() -> anyhow::Result<()> {
             let security = &step["securityContext"];
             anyhow::ensure!(security["allowPrivilegeEscalation"] == false, "{step}");
             let mounts = step["volumeMounts"].as_array().cloned().unwrap_or_default();
-            let ours: Vec<&Value> = mounts
-                .iter()
-                .filter(|m| m["name"].as_str().is_some_and(|n| is_reserved(n)))
-                .collect();
+            let ours: Vec<&Value> =
+                mounts.iter().filter(|m| m["name"].as_str().is_some_and(is_reserved)).collect();
             anyhow::ensure!(ours.len() == 1 && ours[0]["readOnly"] == true, "{ours:?}");
         }
         let agent = &pod.data["spec"]["containers"][0];

@@ -18,7 +18,7 @@ pub use rules::ruleset;
 /// Why the pod may not start.
 #[derive(Debug, Error)]
 pub enum InitError {
-    #[error("{} is {0}: the proxy must have a uid of its own, not that of root", env::PROXY_UID)]
+    #[error("{variable} is {0}: the proxy must have a uid of its own, not root's", variable = env::PROXY_UID)]
     Uid(u32),
     #[error("nft cannot be run: {0}")]
     Spawn(std::io::Error),

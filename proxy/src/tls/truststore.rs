@@ -30,7 +30,6 @@ pub fn from_pem(bundle: &str) -> Result<Vec<u8>, p12_keystore::error::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use exeat_api::pod::TRUST_STORE_PASSWORD;
     use p12_keystore::Pkcs12ImportPolicy;
     use rcgen::{CertificateParams, KeyPair};
 

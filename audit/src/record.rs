@@ -162,6 +162,11 @@ impl Record {
         Self { count: Some(count), ..Self::new(Kind::Rejected, time) }
     }
 
+    /// The last moment that the record speaks of: `until`, else `time`. Records are ordered by it.
+    pub fn latest(&self) -> &str {
+        self.until.as_ref().unwrap_or(&self.time)
+    }
+
     /// How many denials the record stands for: 0 where it is no denial.
     pub fn denials(&self) -> u64 {
         match (self.kind, self.effect.as_deref()) {

@@ -1,7 +1,7 @@
 //! HTTP/1.1 over TLS to one host of the control API. A connection is kept for the next call and
 //! made anew when that fails.
 
-use crate::resolve::Resolver;
+use crate::dial::Resolver;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use exeat_policy::normal::{Host, Name};
@@ -34,7 +34,7 @@ const MAX_ANSWER: usize = 1 << 20;
 pub enum ControlError {
     #[error("the control API's address {0:?} is not https://HOST:PORT")]
     Url(String),
-    #[error("no certificate in EXEAT_CONTROL_CA can be read")]
+    #[error("no certificate in {} can be read", exeat_api::env::CONTROL_CA)]
     Roots,
     #[error("the token cannot be read: {0}")]
     Token(std::io::Error),

@@ -13,6 +13,7 @@ pub mod compile;
 pub mod decide;
 mod glob;
 mod index;
+pub mod limits;
 pub mod normal;
 pub mod pattern;
 pub mod snapshot;

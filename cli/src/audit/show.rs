@@ -5,11 +5,11 @@ use crate::connect::{Collector, ConnectArgs, block_on};
 use crate::table::Table;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use exeat_api::messages::{FoundRecord, Records, RecordsQuery};
 use exeat_audit::export::{self, Line};
 use exeat_audit::filter::{Filter, Subject, Term};
 use exeat_audit::record::Record;
 use exeat_audit::verify::read_record;
-use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -49,20 +49,8 @@ enum Output {
     Json,
 }
 
-#[derive(Debug, Deserialize)]
-struct Records {
-    records: Vec<Found>,
-}
-
 /// A record in its place; the form of `-o json` too.
-#[derive(Debug, Serialize, Deserialize)]
-struct Found {
-    chain: String,
-    seq: u64,
-    namespace: String,
-    pod: String,
-    record: Record,
-}
+type Found = FoundRecord<Record>;
 
 /// What resolvers ask along their search list; nothing of it leaves, and it is most of what a
 /// person would have to read.
@@ -104,9 +92,12 @@ pub(crate) fn run(args: &ShowArgs) -> Result<ExitCode> {
 
 async fn search_cluster(args: &ShowArgs, expression: &str) -> Result<Vec<Found>> {
     let mut collector = Collector::connect(&args.connect).await?;
-    let filter = crate::connect::query_value(expression);
-    let path = collector.scoped(&format!("/v1/records?filter={filter}&last={}", args.last));
-    let answer: Records = collector.get(&path).await?;
+    let query = RecordsQuery {
+        filter: expression.to_owned(),
+        last: Some(u32::try_from(args.last).unwrap_or(u32::MAX)),
+        namespace: collector.namespace(),
+    };
+    let answer: Records<Record> = collector.get(&query.request()).await?;
     Ok(answer.records)
 }
 
@@ -125,7 +116,7 @@ fn search_file(file: &Path, filter: &Filter, args: &ShowArgs) -> Result<Vec<Foun
                     args.connect.namespace.as_ref().is_none_or(|wanted| wanted == namespace);
                 if in_scope && filter.matches(Subject { record: &record, namespace, pod }) {
                     let (namespace, pod) = owner.clone();
-                    found.push(Found { chain, seq: entry.seq, namespace, pod, record });
+                    found.push(FoundRecord { chain, seq: entry.seq, namespace, pod, record });
                 }
             }
             Line::Export { .. } | Line::Head { .. } => {}
@@ -153,7 +144,7 @@ fn table(found: &[Found]) -> Table {
         "RULE",
         "DETAIL",
     ]);
-    for Found { namespace, pod, record, .. } in found {
+    for FoundRecord { namespace, pod, record, .. } in found {
         let text = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
         let effect = match &record.observed {
             Some(observed) => format!("{} (observed {observed})", text(&record.effect)),

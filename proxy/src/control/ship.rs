@@ -5,8 +5,11 @@ use super::{Client, ControlError};
 use crate::metrics::ProxyMetrics;
 use crate::spool::segment::{self, Reader};
 use crate::spool::{AuditError, Shipping, now};
-use exeat_audit::batch::{Acknowledged, Batch, SignedHead};
-use exeat_audit::chain::Link;
+use exeat_api::paths;
+use exeat_audit::batch::Acknowledged;
+use exeat_audit::batch::json::JsonBatch;
+use exeat_audit::chain::{Entry, Link};
+use exeat_audit::head::SignedHead;
 use http::{Method, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,23 +99,19 @@ async fn run(
 
 /// Number of entries that the collector has.
 async fn head(client: &Client) -> Result<u64, ShipCause> {
-    let (status, body) = client.call(Method::GET, "/v1/audit/head", Vec::new()).await?;
+    let (status, body) = client.call(Method::GET, paths::AUDIT_HEAD, Vec::new()).await?;
     answer(status, &body)
 }
 
-async fn send(
-    shipping: &Shipping,
-    client: &Client,
-    entries: Vec<exeat_audit::batch::Entry>,
-) -> Result<u64, ShipCause> {
+async fn send(shipping: &Shipping, client: &Client, entries: Vec<Entry>) -> Result<u64, ShipCause> {
     let last = entries
         .last()
         .ok_or_else(|| ShipCause::Spool(AuditError::Damaged("no entry to ship".to_owned())))?;
     let link: Link = last.link.parse().map_err(AuditError::from)?;
     let head = SignedHead::sign(&shipping.chain, last.seq, link, &now(), &shipping.key);
-    let batch = Batch { chain: shipping.chain.to_string(), entries, head };
+    let batch = JsonBatch { chain: shipping.chain.to_string(), entries, head };
     let body = serde_json::to_vec(&batch).map_err(|_| ShipCause::Answer)?;
-    let (status, body) = client.call(Method::POST, "/v1/audit", body).await?;
+    let (status, body) = client.call(Method::POST, paths::AUDIT, body).await?;
     answer(status, &body)
 }
 

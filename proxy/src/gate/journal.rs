@@ -140,7 +140,9 @@ impl Gate {
         let active = decided.map(|decided| decided.active.clone()).or_else(|| self.policy.load());
         let record = Record {
             effect: Some(verdict.as_str().to_owned()),
-            observed: decision.and_then(|it| it.observed.as_ref()).map(|it| it.verdict.as_str().to_owned()),
+            observed: decision
+                .and_then(|it| it.observed.as_ref())
+                .map(|it| it.verdict.as_str().to_owned()),
             rule: decision.and_then(|it| it.rule.as_ref()).map(ToString::to_string),
             code: Some(code.as_str().to_owned()),
             reason: decision.map(|it| it.reason.to_string()),

@@ -34,7 +34,7 @@ use tokio::time::sleep;
 /// How long connections, and then the last audit, may take when the pod ends.
 const DRAIN: Duration = Duration::from_secs(5);
 const LAST_AUDIT: Duration = Duration::from_secs(5);
-const HEARTBEAT: Duration = Duration::from_secs(30);
+const HEARTBEAT: Duration = Duration::from_millis(exeat_audit::verify::HEARTBEAT_MS);
 
 /// The runtime that traffic runs on. With one worker nothing is handed from thread to thread.
 ///
@@ -58,8 +58,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let gate = proxy.gate.clone();
     let server = Arc::new(Server { gate, synthetic, zone: zone(&args.cluster_domain) });
     let (stop, stopping) = watch::channel(false);
-    let mut captures =
-        listen(&args, &proxy.front, &server, &mut proxy.tasks, &stopping).await?;
+    let mut captures = listen(&args, &proxy.front, &server, &mut proxy.tasks, &stopping).await?;
     let health = Arc::new(Health::default());
     beside(&args, &mut proxy, &health).await?;
     health.serving.store(true, Ordering::Release);

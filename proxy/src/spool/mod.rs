@@ -10,7 +10,7 @@ mod writer;
 use crate::metrics::ProxyMetrics;
 use crate::state::PolicyState;
 use exeat_audit::chain::{ChainError, ChainId};
-use exeat_audit::head::SigningKey;
+use exeat_audit::key::SigningKey;
 use exeat_audit::record::{Genesis, Record};
 use exeat_policy::snapshot::{Durability, OnFailure};
 use std::path::PathBuf;

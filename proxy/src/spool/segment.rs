@@ -5,8 +5,7 @@
 //! on the strength of it. Damage anywhere else is an error.
 
 use super::AuditError;
-use exeat_audit::batch::Entry;
-use exeat_audit::chain::{ChainId, ChainWriter, Link};
+use exeat_audit::chain::{ChainId, ChainWriter, Entry, Link};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

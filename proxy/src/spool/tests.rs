@@ -38,7 +38,7 @@ fn intent(n: u64) -> Record {
     )
 }
 
-fn entries(shipping: &Shipping) -> Vec<exeat_audit::batch::Entry> {
+fn entries(shipping: &Shipping) -> Vec<exeat_audit::chain::Entry> {
     let mut reader = segment::Reader::new(shipping.spool_dir.clone(), 0);
     reader.read(*shipping.durable.borrow(), usize::MAX, usize::MAX).unwrap()
 }

@@ -3,7 +3,7 @@
 use super::segment::{self, Recovered, SEGMENT_BYTES, Tail};
 use super::{Append, AuditError, SpoolConfig, now};
 use exeat_audit::chain::{ChainError, ChainId, ChainWriter};
-use exeat_audit::head::SigningKey;
+use exeat_audit::key::SigningKey;
 use exeat_audit::record::{Genesis, Kind, Record};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};

@@ -106,7 +106,7 @@ impl Wish {
 impl Allowed {
     /// Patterns that the body must not match.
     pub fn body_patterns(&self) -> &[Arc<BodyPatterns>] {
-        &self.decision.body
+        &self.decision.obligations.deny
     }
 
     /// Everything passes, and what would have been refused is only recorded.
@@ -211,6 +211,6 @@ impl Carries {
 fn observed(decision: &Decision) -> Option<String> {
     decision.observed.as_ref().map(|observed| match observed.verdict {
         Verdict::Allow => Verdict::Allow.as_str().to_owned(),
-        Verdict::Deny => format!("Deny {}", observed.code),
+        Verdict::Hold | Verdict::Deny => format!("{} {}", observed.verdict.as_str(), observed.code),
     })
 }

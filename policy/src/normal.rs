@@ -4,6 +4,7 @@
 //! more than one reading is refused rather than guessed, since two readers that differ (this
 //! proxy and a server) are what a bypass is made of.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
@@ -178,9 +179,9 @@ pub fn normalise_path(path: &str) -> Result<String, PathError> {
     Ok(remove_dots(&wire))
 }
 
-/// The bytes that a path in wire form stands for.
-pub(crate) fn fully_decoded(wire: &str) -> Vec<u8> {
-    percent_encoding::percent_decode_str(wire).collect()
+/// The bytes that a path in wire form stands for; borrowed where it has no escapes.
+pub(crate) fn fully_decoded(wire: &str) -> Cow<'_, [u8]> {
+    percent_encoding::percent_decode_str(wire).into()
 }
 
 /// The wire form of a piece of a path pattern. Dot segments and empty ones are the caller's.

@@ -155,6 +155,16 @@ impl ResourcePattern {
         }
     }
 
+    /// Whether the pattern speaks of this port under any of its schemes.
+    pub(crate) fn speaks_of_port(&self, port: u16) -> bool {
+        match (self.port, self.scheme) {
+            (PortPattern::Any, _) => true,
+            (PortPattern::One(want), _) => want == port,
+            (PortPattern::Default, Some(scheme)) => scheme.default_port() == Some(port),
+            (PortPattern::Default, None) => matches!(port, 80 | 443),
+        }
+    }
+
     /// The ports that a layer-4 filter must open for this pattern; empty: every port.
     pub fn layer4_ports(&self) -> Vec<u16> {
         match (self.port, self.scheme) {

@@ -48,10 +48,4 @@ impl Rule {
     pub(crate) fn is_guardrail_deny(&self) -> bool {
         self.effect == Effect::Deny && self.name.policy.tier == Tier::Guardrail
     }
-
-    /// Whether the rule speaks of this port, under any scheme.
-    pub(crate) fn speaks_of_port(&self, port: u16) -> bool {
-        let ports = self.pattern.layer4_ports();
-        ports.is_empty() || ports.contains(&port)
-    }
 }

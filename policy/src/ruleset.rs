@@ -32,7 +32,7 @@ impl RuleSet {
                 Action::NetworkConnect => &mut set.connects,
                 Action::NetworkDns => &mut set.names,
             };
-            index.insert(&rule.pattern.host, at);
+            index.insert(&rule.pattern, at);
         }
         set.rules = rules;
         set
@@ -43,10 +43,12 @@ impl RuleSet {
         let mut best = Best::default();
         match *intent {
             Intent::Request { method, .. } if is_tunnel(method) => {}
-            Intent::Request { scheme, host, port, .. } => {
-                for at in self.requests.candidates(host) {
-                    let rule = &self.rules[at];
-                    best.offer(rule, at, rule.matches_request(intent));
+            Intent::Request { scheme, host, port, path, .. } => {
+                for rules in self.requests.of(host) {
+                    rules.for_path(path, |at| {
+                        let rule = &self.rules[at];
+                        best.offer(rule, at, rule.matches_request(intent));
+                    });
                 }
                 self.deny_connection(&mut best, transport(scheme), host, port);
             }
@@ -58,10 +60,13 @@ impl RuleSet {
             }
             Intent::Resolve { name } => {
                 let host = Host::Name(name.clone());
-                for index in [&self.names, &self.requests, &self.connects] {
-                    for at in index.candidates(&host) {
-                        let rule = &self.rules[at];
-                        best.offer(rule, at, rule.matches_question());
+                for at in self.names.candidates(&host) {
+                    best.offer(&self.rules[at], at, true);
+                }
+                for rules in self.requests.of(&host).chain(self.connects.of(&host)) {
+                    // The first is the strongest of them: all are Allows, and in order.
+                    if let Some(at) = rules.iter().find(|at| self.rules[*at].lets_resolve()) {
+                        best.offer(&self.rules[at], at, true);
                     }
                 }
                 // A question carries nothing that could be held to anything.
@@ -81,7 +86,7 @@ impl RuleSet {
         let mut best = Best::default();
         for at in self.requests.candidates(host) {
             let rule = &self.rules[at];
-            best.offer(rule, at, rule.effect == Effect::Deny && rule.speaks_of_port(port));
+            best.offer(rule, at, rule.effect == Effect::Deny && rule.pattern.speaks_of_port(port));
         }
         best.rule.is_some().then(|| best.into_decision(self, default_reason))
     }

@@ -28,7 +28,7 @@ impl Policies {
         requests.filter(|rule| narrow(rule)).any(|rule| rule.matches_request(intent))
             || connects
                 .filter(|rule| narrow(rule))
-                .any(|rule| intent.port().is_some_and(|port| rule.speaks_of_port(port)))
+                .any(|rule| intent.port().is_some_and(|port| rule.pattern.speaks_of_port(port)))
     }
 
     /// Whether a Deny speaks of this address for what is intended, where a name that is allowed
@@ -41,10 +41,10 @@ impl Policies {
         let of_requests = set.requests.candidates(&host).filter(|at| {
             let rule = &set.rules[*at];
             rule.matches_request(intent)
-                || (rule.matches_every_request() && rule.speaks_of_port(port))
+                || (rule.matches_every_request() && rule.pattern.speaks_of_port(port))
         });
         let of_connections =
-            set.connects.candidates(&host).filter(|at| set.rules[*at].speaks_of_port(port));
+            set.connects.candidates(&host).filter(|at| set.rules[*at].pattern.speaks_of_port(port));
         of_requests
             .chain(of_connections)
             .filter(|at| set.rules[*at].effect == Effect::Deny)
@@ -82,8 +82,9 @@ impl Policies {
     /// Whether a `network.request` rule speaks of this host and port: bytes that some server could
     /// read as a request may not pass unread there.
     pub fn decides_requests(&self, host: &Host, port: u16) -> bool {
-        self.in_force()
-            .any(|set| set.requests.candidates(host).any(|at| set.rules[at].speaks_of_port(port)))
+        self.in_force().any(|set| {
+            set.requests.candidates(host).any(|at| set.rules[at].pattern.speaks_of_port(port))
+        })
     }
 }
 

@@ -1,6 +1,5 @@
 use super::*;
-use crate::action::{Action, Effect};
-use crate::index::HostIndex;
+use crate::action::Effect;
 use crate::normal::{Host, Name, normalise_path};
 use crate::pattern::Scheme;
 use crate::source::{PolicyRef, RuleSource};
@@ -490,22 +489,5 @@ proptest! {
             prop_assert_eq!(verdict == Verdict::Allow, code == Code::Allowed);
             prop_assert!(verdict == Verdict::Deny || rule.is_some());
         }
-    }
-
-    #[test]
-    fn the_index_finds_what_a_walk_finds(name in "([ab]\\.){0,3}example") {
-        let patterns = ["a.example", "*.example", "*.a.example", "**", "b.a.example"];
-        let host = Host::parse(&name).unwrap();
-        let mut index = HostIndex::default();
-        let parsed: Vec<_> = patterns.iter().map(|p| {
-            crate::pattern::ResourcePattern::parse(p, Action::NetworkDns, Effect::Allow).unwrap().host
-        }).collect();
-        for (at, pattern) in parsed.iter().enumerate() {
-            index.insert(pattern, at);
-        }
-        let mut found: Vec<_> = index.candidates(&host).collect();
-        found.sort_unstable();
-        let walked: Vec<_> = (0..parsed.len()).filter(|at| parsed[*at].matches(&host)).collect();
-        prop_assert_eq!(found, walked);
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use backtrack::{Token, Tokens};
 use proptest::prelude::*;
 
 #[test]
@@ -73,11 +74,53 @@ fn slow(tokens: &[Token], path: &[u8]) -> bool {
     }
 }
 
+#[test]
+fn many_wildcards_on_a_long_path_end() {
+    let path = format!("/{}", "a".repeat(8_000));
+    let glob = Glob::parse("/**a**a**a**a**a**a*a*b").unwrap();
+    assert!(!glob.matches(&path) && !glob.matches_any_reading(&path));
+    assert!(glob.matches(&format!("{path}b")));
+}
+
+#[test]
+fn leading_segments_end_before_what_may_differ() {
+    for (glob, want) in [
+        ("/v1/items/*", &["v1", "items"][..]),
+        ("/v1/items", &["v1", "items"]),
+        ("/v1/", &["v1"]),
+        ("/v1/**", &["v1"]),
+        ("/v1/it*", &["v1"]),
+        ("/a%20b/c", &[]),
+        ("/**/x", &[]),
+        ("/", &[]),
+    ] {
+        let glob = Glob::parse(glob).unwrap();
+        let found: Vec<_> = glob.leading_segments().map(String::from_utf8_lossy).collect();
+        assert_eq!(found, want);
+    }
+}
+
 proptest! {
     #[test]
     fn matches_its_definition(glob in "/(a|b|/a|\\*|/\\*\\*/|\\*\\*){0,7}", path in "/(a|b|/){0,12}") {
-        if let Ok(glob) = Glob::parse(&glob) {
-            prop_assert_eq!(glob.matches(&path), slow(&glob.0, path.as_bytes()));
+        if let Ok(parsed) = Glob::parse(&glob) {
+            let Tokens(tokens) = Tokens::of(&glob);
+            prop_assert_eq!(parsed.matches(&path), slow(&tokens, path.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn matches_as_by_going_back(
+        glob in "/(a|B|!|%20|%25|%21|/a|/|\\*|/\\*\\*/|\\*\\*){0,7}(/\\*\\*)?",
+        path in "(/|a|b|A|!|%20|%25|%21|2){0,14}",
+    ) {
+        let path = format!("/{path}");
+        if let Ok(parsed) = Glob::parse(&glob) {
+            let tokens = Tokens::of(&glob);
+            prop_assert_eq!(parsed.matches(&path), tokens.matches(&path));
+            prop_assert_eq!(parsed.matches_any_reading(&path), tokens.matches_any_reading(&path));
         }
     }
 }
+
+mod backtrack;

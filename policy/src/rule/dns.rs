@@ -1,12 +1,12 @@
-//! `network.dns`: names that may be resolved.
+//! `network.dns`: names that may be resolved. A rule of this action matches by its host alone.
 
 use super::Rule;
-use crate::action::{Action, Effect};
+use crate::action::Effect;
 
 impl Rule {
-    /// Whether this rule, whose host pattern matches a name, speaks of resolving it. An Allow of
-    /// requests or connections does too: what may be reached may be looked up.
-    pub(crate) fn matches_question(&self) -> bool {
-        self.action == Action::NetworkDns || self.effect == Effect::Allow
+    /// Whether a rule of another action lets names of its host be resolved: what may be reached may
+    /// be looked up.
+    pub(crate) fn lets_resolve(&self) -> bool {
+        self.effect == Effect::Allow
     }
 }

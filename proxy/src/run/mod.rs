@@ -18,7 +18,7 @@ use crate::spool::{AuditLog, SpoolConfig, now};
 use crate::state::PolicyState;
 use crate::tls::PodCa;
 use anyhow::{Context as _, anyhow};
-use exeat_audit::record::{Genesis, Record};
+use exeat_audit::record::{Genesis, Kind, RecordRef};
 use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -214,7 +214,7 @@ fn has_ipv6(if_inet6: &str) -> bool {
 async fn heartbeat(audit: AuditLog) {
     loop {
         sleep(HEARTBEAT).await;
-        audit.record(Record::heartbeat(now())).await;
+        audit.record(RecordRef::new(Kind::Heartbeat, &now()));
     }
 }
 

@@ -6,7 +6,9 @@
 use crate::paths;
 use serde::{Deserialize, Serialize};
 
-pub use exeat_audit::batch::{Acknowledged, Entry, SignedHead};
+pub use exeat_audit::batch::Acknowledged;
+pub use exeat_audit::chain::Entry;
+pub use exeat_audit::head::SignedHead;
 
 /// Which records: [`paths::RECORDS`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

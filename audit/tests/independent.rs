@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use exeat_audit::batch::Entry;
-use exeat_audit::chain::{ChainId, ChainWriter};
+use exeat_audit::chain::{ChainId, ChainWriter, Entry};
 use exeat_audit::export::{self, EXPORT_VERSION, Line};
-use exeat_audit::head::SigningKey;
+use exeat_audit::head::SignedHead;
+use exeat_audit::key::SigningKey;
 use exeat_audit::record::{Genesis, Record};
 use exeat_audit::time;
 use std::collections::BTreeSet;
@@ -114,7 +114,7 @@ fn entry(lines: &mut [Line], seq: usize) -> &mut Entry {
     }
 }
 
-fn head(lines: &mut [Line]) -> &mut exeat_audit::batch::SignedHead {
+fn head(lines: &mut [Line]) -> &mut SignedHead {
     match &mut lines[2] {
         Line::Head { head } => head,
         other => panic!("no head: {other:?}"),

@@ -4,7 +4,7 @@
 
 use exeat_audit::chain::{ChainId, ChainWriter};
 use exeat_audit::export::{EXPORT_VERSION, Line};
-use exeat_audit::head::SigningKey;
+use exeat_audit::key::SigningKey;
 use exeat_audit::record::{Genesis, Record};
 use exeat_audit::time;
 use std::io::Write;

@@ -4,7 +4,8 @@
 use crate::action::{Action, Effect};
 use crate::body::BodyPatterns;
 use crate::limits::{MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_RULES};
-use crate::pattern::{ResourcePattern, Scheme};
+use crate::pattern::ResourcePattern;
+use crate::rule::{Rule, RuleRef};
 use crate::source::{PolicyRef, PolicySource, RuleSource, Tier};
 use std::collections::HashSet;
 use std::fmt;
@@ -25,67 +26,6 @@ pub struct CompileError {
 impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}; {}", self.path, self.problem, self.fix)
-    }
-}
-
-/// Names a rule wherever a decision is reported.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RuleRef {
-    pub policy: PolicyRef,
-    pub rule: String,
-}
-
-impl fmt::Display for RuleRef {
-    /// `tier/namespace/policy/rule`, as in audit records.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?}/{}/{}/{}",
-            self.policy.tier, self.policy.namespace, self.policy.name, self.rule
-        )
-    }
-}
-
-/// A rule, ready to match.
-#[derive(Debug)]
-pub struct Rule {
-    pub name: Arc<RuleRef>,
-    pub action: Action,
-    pub effect: Effect,
-    pub pattern: ResourcePattern,
-    /// Upper case; empty: every method.
-    pub methods: Vec<String>,
-    pub reason: Option<Arc<str>>,
-    pub body: Option<Arc<BodyPatterns>>,
-}
-
-impl Rule {
-    /// Servers differ on whether `post` is `POST`: an Allow says no, a Deny yes.
-    pub fn matches_method(&self, method: &str) -> bool {
-        let same = |listed: &String| match self.effect {
-            Effect::Allow => listed == method,
-            Effect::Deny => listed.eq_ignore_ascii_case(method),
-        };
-        self.methods.is_empty() || self.methods.iter().any(same)
-    }
-
-    pub fn matches_path(&self, path: &str) -> bool {
-        let Some(glob) = &self.pattern.path else { return true };
-        match self.effect {
-            Effect::Allow => glob.matches(path),
-            Effect::Deny => glob.matches_any_reading(path),
-        }
-    }
-
-    /// An upgrade begins as a request: a Deny of `http` or `https` is one of `ws` or `wss` too.
-    pub fn matches_endpoint(&self, scheme: Scheme, port: u16) -> bool {
-        let plain = match scheme {
-            Scheme::Ws => Scheme::Http,
-            Scheme::Wss => Scheme::Https,
-            other => other,
-        };
-        self.pattern.matches_endpoint(scheme, port)
-            || self.effect == Effect::Deny && self.pattern.matches_endpoint(plain, port)
     }
 }
 

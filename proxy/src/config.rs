@@ -63,6 +63,10 @@ pub struct RunArgs {
     /// Port of health and metrics.
     #[arg(long, default_value_t = ports::OPS)]
     pub ops_port: u16,
+    /// Threads that carry traffic. One is cheapest: an agent rarely keeps a core busy, and every
+    /// hand-over between threads costs more than a request does.
+    #[arg(long, env = "EXEAT_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
     /// Most bytes that the spool keeps before it counts as full.
     #[arg(long, env = "EXEAT_SPOOL_BYTES", default_value_t = pod::SPOOL_BYTES)]
     pub spool_bytes: u64,

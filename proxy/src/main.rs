@@ -18,11 +18,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Run(args) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()?;
-            runtime.block_on(exeat_proxy::run::run(*args))
+            exeat_proxy::run::runtime(args.workers)?.block_on(exeat_proxy::run::run(*args))
         }
     }
 }

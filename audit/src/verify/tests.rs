@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::chain::ChainWriter;
-use crate::head::SigningKey;
+use crate::key::SigningKey;
+use crate::record::Record;
 use proptest::prelude::*;
 
 const NOW: u64 = 1_767_323_045_678;
@@ -242,7 +243,7 @@ fn records_that_cannot_be_read_are_named() {
     for (text, said) in [
         ("", "EOF"),
         ("[]", "invalid"),
-        (r#"{"v":2,"time":"2026-01-02T03:04:05.678Z","kind":"Close"}"#, "version 2"),
+        (r#"{"v":3,"time":"2026-01-02T03:04:05.678Z","kind":"Close"}"#, "version 3"),
         (r#"{"v":1,"time":"today","kind":"Close"}"#, "RFC 3339"),
         (r#"{"v":1,"time":"2026-01-02T03:04:05.678Z","kind":"Shut"}"#, "Shut"),
     ] {

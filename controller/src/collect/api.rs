@@ -1,101 +1,18 @@
-//! The handlers.
+//! The handlers for people.
 
-use super::ingest;
 use super::problem::Problem;
 use super::store::{ChainRow, Found};
 use super::{CollectState, now};
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use exeat_api::messages::{
-    Acknowledged, Chain, Chains, Entries, FoundRecord, PAGE_AT_MOST, PageQuery, RECORDS_AT_MOST,
-    RECORDS_DEFAULT, Records, RecordsQuery, SignedHead,
+    Chain, Chains, Entries, FoundRecord, PAGE_AT_MOST, PageQuery, RECORDS_AT_MOST, RECORDS_DEFAULT,
+    Records, RecordsQuery, SignedHead,
 };
-use exeat_audit::batch::{Batch, MAX_BATCH_BYTES};
 use exeat_audit::filter::Filter;
 use exeat_audit::time;
-use exeat_policy::action::Action;
 use http::HeaderMap;
 use serde_json::Value;
-use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, SemaphorePermit};
-
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// For a place among the bodies, and for one among the batches.
-const PLACE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// `POST /v1/audit`
-pub(super) async fn deliver(
-    State(state): State<CollectState>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Acknowledged>, Problem> {
-    let result = take(&state, &headers, body).await;
-    if let Err(problem) = &result {
-        state.metrics.collect_rejected.with_label_values(&[problem.reason()]).inc();
-        tracing::warn!(reason = problem.reason(), %problem, "Audit batch refused");
-    }
-    result
-}
-
-async fn take(
-    state: &CollectState,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Json<Acknowledged>, Problem> {
-    let pod = state.identities.pod(headers).await?;
-    if !state.limits.take(&pod.pod_uid, 0, Instant::now()) {
-        return Err(Problem::TooMuch);
-    }
-    let _own = state.pods.take(pod.pod_uid.clone()).ok_or(Problem::TooMuch)?;
-    // Held until the batch is stored: a body that waits is in memory as well.
-    let _body = place(&state.bodies).await?;
-    let body = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, MAX_BATCH_BYTES))
-        .await
-        .map_err(|_| Problem::Body(MAX_BATCH_BYTES))?
-        .map_err(|_| Problem::Body(MAX_BATCH_BYTES))?;
-    if !state.limits.take(&pod.pod_uid, body.len(), Instant::now()) {
-        return Err(Problem::TooMuch);
-    }
-    let _batch = place(&state.batches).await?;
-    let received = now();
-    let prepared = tokio::task::spawn_blocking(move || {
-        let batch: Batch = serde_json::from_slice(&body)
-            .map_err(|error| Problem::Malformed(format!("the body is no batch: {error}")))?;
-        ingest::prepare(pod, batch, received).map_err(Problem::from)
-    })
-    .await
-    .map_err(|_| Problem::Malformed("the batch could not be read".to_owned()))??;
-    let stored = state.store.deliver(prepared, received).await??;
-    state.metrics.collect_entries.inc_by(stored.added.len() as u64);
-    for row in stored.added.iter().filter(|row| row.is_denial()) {
-        state.denied.note(row);
-        let action = row.record.action.as_deref();
-        // A label is never taken from outside: only actions that this build knows are counted.
-        if let Some(action) = Action::ALL.iter().find(|it| Some(it.as_str()) == action) {
-            state.metrics.collect_denied.with_label_values(&[action.as_str()]).inc();
-        }
-    }
-    Ok(Json(Acknowledged { seq: Some(stored.seq) }))
-}
-
-async fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, Problem> {
-    let place = tokio::time::timeout(PLACE_TIMEOUT, places.acquire()).await;
-    place.map_err(|_| Problem::TooMuch)?.map_err(|_| Problem::TooMuch)
-}
-
-/// `GET /v1/audit/head`
-pub(super) async fn acknowledged(
-    State(state): State<CollectState>,
-    headers: HeaderMap,
-) -> Result<Json<Acknowledged>, Problem> {
-    let pod = state.identities.pod(&headers).await?;
-    if !state.limits.take(&pod.pod_uid, 0, Instant::now()) {
-        return Err(Problem::TooMuch);
-    }
-    let chain = state.store.chain(pod.pod_uid).await?;
-    Ok(Json(Acknowledged { seq: chain.map(|chain| chain.entries.saturating_sub(1)) }))
-}
 
 /// `GET /v1/records`
 pub(super) async fn records(

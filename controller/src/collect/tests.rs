@@ -4,9 +4,11 @@ use super::*;
 use crate::identity::{IdentityError, Reviewer, User};
 use axum::body::Body;
 use exeat_api::audiences;
-use exeat_audit::batch::{Acknowledged, Batch, Entry};
-use exeat_audit::chain::ChainWriter;
-use exeat_audit::head::SigningKey;
+use exeat_audit::batch::Acknowledged;
+use exeat_audit::batch::json::JsonBatch;
+use exeat_audit::chain::{ChainWriter, Entry};
+use exeat_audit::head::SignedHead;
+use exeat_audit::key::SigningKey;
 use exeat_audit::record::{Genesis, Record};
 use exeat_audit::time;
 use futures::future::BoxFuture;
@@ -92,7 +94,7 @@ impl Collector {
         self.call(token, Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    async fn post(&self, token: &str, batch: &Batch) -> (StatusCode, Value) {
+    async fn post(&self, token: &str, batch: &JsonBatch) -> (StatusCode, Value) {
         let body = serde_json::to_vec(batch).unwrap();
         self.call(token, Request::post("/v1/audit").body(body.into()).unwrap()).await
     }
@@ -147,12 +149,12 @@ impl Proxy {
         self.writer.append(&record).unwrap()
     }
 
-    fn batch(&self, entries: Vec<Entry>) -> Batch {
+    fn batch(&self, entries: Vec<Entry>) -> JsonBatch {
         let head = self.writer.head(&time::rfc3339(now()), &self.key).unwrap();
-        Batch { chain: format!("uid-{}", self.number), entries, head }
+        JsonBatch { chain: format!("uid-{}", self.number), entries, head }
     }
 
-    fn begin(&mut self) -> Batch {
+    fn begin(&mut self) -> JsonBatch {
         let entries = vec![
             self.genesis(),
             self.intent("Allow", "https://api.example.com/v1"),
@@ -253,7 +255,7 @@ async fn a_fork_is_refused_and_marks_the_chain() {
 async fn what_does_not_verify_is_not_stored() {
     let collector = Collector::new();
     let good = Proxy::new(1).begin();
-    type Edit = (&'static str, fn(&mut Batch));
+    type Edit = (&'static str, fn(&mut JsonBatch));
     let edits: [Edit; 6] = [
         ("edited", |it| it.entries[1].record = it.entries[1].record.replace("Allow", "Deny")),
         ("dropped", |it| drop(it.entries.remove(1))),
@@ -291,9 +293,9 @@ async fn nobody_writes_anothers_chain() {
     let batch = proxy.begin();
     assert_eq!(collector.post("proxy-2", &batch).await.0, StatusCode::FORBIDDEN);
     assert_eq!(collector.post("auditor", &batch).await.0, StatusCode::UNAUTHORIZED);
-    let renamed = Batch {
+    let renamed = JsonBatch {
         chain: "uid-2".to_owned(),
-        head: exeat_audit::batch::SignedHead { chain: "uid-2".to_owned(), ..batch.head.clone() },
+        head: SignedHead { chain: "uid-2".to_owned(), ..batch.head.clone() },
         ..batch
     };
     assert_eq!(collector.post("proxy-2", &renamed).await.0, StatusCode::UNPROCESSABLE_ENTITY);
@@ -385,7 +387,8 @@ async fn bodies_that_are_sent_slowly_shut_nobody_else_out() {
         held.push(tokio::spawn(async move { call.await.unwrap().status() }));
     }
     for _ in 0..200 {
-        if collector.state.bodies.available_permits() == BODIES_AT_ONCE - held.len() {
+        if collector.state.bodies.available_permits() == BODIES_BYTES / BODY_UNIT - held.len() * 64
+        {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -4,12 +4,11 @@
 
 use super::{Client, ControlError, Roots};
 use crate::metrics::{ProxyMetrics, SnapshotResult};
-use crate::spool::{AuditLog, now};
+use crate::spool::AuditLog;
 use crate::state::PolicyState;
 use bytes::BytesMut;
 use exeat_api::paths::SNAPSHOTS;
 use exeat_api::snapshots::{MAX_LINE, SILENCE};
-use exeat_audit::record::Record;
 use exeat_policy::snapshot::Snapshot;
 use http::StatusCode;
 use http_body_util::BodyExt;
@@ -143,7 +142,7 @@ impl Snapshots {
             digest = active.policies.digest(),
             "Snapshot applied"
         );
-        self.audit.record(Record::policy(now(), active.policies.digest())).await;
+        self.audit.policy(&active);
         Ok(())
     }
 

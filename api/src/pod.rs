@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(TOKEN_PATH, format!("{IDENTITY_PATH}/{TOKEN_FILE}"));
         for path in [TRUST_PATH, KEYS_PATH, SPOOL_PATH, IDENTITY_PATH] {
             let inside = |parent: &&str| path.starts_with(&format!("{parent}/"));
-            assert!(RESERVED_PATHS.iter().any(|parent| inside(parent)), "{path}");
+            assert!(RESERVED_PATHS.iter().any(inside), "{path}");
         }
     }
 

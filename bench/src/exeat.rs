@@ -262,10 +262,10 @@ fn literals() -> Vec<String> {
 const REGEXES: [&str; 10] = [
     r"AKIA[0-9A-Z]{16}",
     r"ghp_[0-9A-Za-z]{36}",
-    r"xox[bp]-[0-9]{10,13}-[0-9A-Za-z]{24}",
-    r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----",
+    r"xox[bp]-[0-9]{10}",
+    r"-----BEGIN (RSA |EC )?PRIVATE KEY-----",
     r"sk-[0-9A-Za-z]{32}",
-    r"eyJ[0-9A-Za-z_]{10,100}\.eyJ",
+    r"eyJ[0-9A-Za-z_]{12}",
     r"(?-u:\b)[0-9]{3}-[0-9]{2}-[0-9]{4}(?-u:\b)",
     r"(?-u:\b)4[0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?-u:\b)",
     r"password[=:][^ ]{8}",

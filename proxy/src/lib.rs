@@ -1,29 +1,45 @@
 //! The sidecar that decides what leaves an agent's pod.
 //!
-//! `init` writes the capture rules; `run` puts the rest together: `capture` accepts what the rules
-//! redirect, `dns` answers the agent's questions, `connection` decides and relays, `spool` records
-//! before anything goes out, `control` speaks to the controller, `ops` answers the kubelet.
+//! A room uses only rooms on lines below its own; a test reads the `use` lines and holds them to
+//! this table (`tests/layout.rs`).
+//!
+//! ```text
+//! run                    assembly: sources of policy, sinks of audit
+//! entry                  how connections come in
+//! serve                  the front door: what is spoken, TLS, dispatch
+//! protocol               http, opaque, and what they share; a protocol never imports another
+//! control                policy in, audit out
+//! dns dial               names in, connections out
+//! gate                   one way for every act: rule, hold, record, permit
+//! content                what bodies hold
+//! ops spool              health and metrics; the audit on disk
+//! state metrics          the policy in force; counters
+//! tls                    certificates for both sides
+//! wire                   bytes, before anybody knows what they mean
+//! refusal                every way to say no
+//! config init            what admission tells; the capture rules
+//! ports                  the ports that the proxy holds
+//! ```
 //!
 //! Failure: what is unknown is denied. Before the first snapshot nothing passes; a task that ends
 //! ends the process, and without the process nothing passes either.
 
-pub mod capture;
 pub mod config;
-pub mod connection;
+pub mod content;
 pub mod control;
 pub mod dial;
 pub mod dns;
-pub mod http;
+pub mod entry;
+pub mod gate;
 pub mod init;
-pub mod inspect;
 pub mod metrics;
-pub mod opaque;
 pub mod ops;
 pub mod ports;
-pub mod problem;
-pub mod rejected;
-pub mod resolve;
+pub mod protocol;
+pub mod refusal;
 pub mod run;
+pub mod serve;
 pub mod spool;
 pub mod state;
 pub mod tls;
+pub mod wire;

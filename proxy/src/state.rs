@@ -12,7 +12,7 @@ pub struct Active {
     pub policies: Policies,
     pub audit: AuditSettings,
     /// PEM; roots that upstreams may chain to beside the image's.
-    pub upstream_roots: String,
+    pub upstream_roots: Arc<str>,
 }
 
 /// Swapped whole at each snapshot; readers never wait.
@@ -34,12 +34,17 @@ impl PolicyState {
         self.active.load_full()
     }
 
+    /// Whether this is still what is in force.
+    pub fn is(&self, active: &Arc<Active>) -> bool {
+        self.active.load().as_ref().is_some_and(|now| Arc::ptr_eq(now, active))
+    }
+
     /// Compiles and swaps. Open connections learn of it through [`subscribe`](Self::subscribe).
     pub fn replace(&self, snapshot: &Snapshot) -> Arc<Active> {
         let active = Arc::new(Active {
             policies: Policies::compile(snapshot),
             audit: snapshot.audit,
-            upstream_roots: snapshot.upstream_roots.clone(),
+            upstream_roots: snapshot.upstream_roots.as_str().into(),
         });
         self.active.store(Some(Arc::clone(&active)));
         self.changes.send_modify(|n| *n += 1);

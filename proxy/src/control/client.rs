@@ -1,7 +1,7 @@
 //! HTTP/1.1 over TLS to one host of the control API. A connection is kept for the next call and
 //! made anew when that fails.
 
-use crate::resolve::Resolver;
+use crate::dial::Resolver;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use exeat_policy::normal::{Host, Name};

@@ -2,6 +2,8 @@
 //! authority, and a token that names this pod, read anew for every call since the kubelet renews it.
 
 mod client;
+pub mod file;
+pub mod ship;
 pub mod snapshots;
 
 pub use client::{Client, ControlConfig, ControlError, Roots};

@@ -1,17 +1,17 @@
-//! The only way out. A [`Route`] is where a name leads, every address of it checked; a [`Permit`]
-//! is a route that was decided and recorded; and [`dial`] takes a permit and nothing else.
+//! The only way out: [`Dialer::dial`] takes a [`Permit`] and nothing else.
 
-mod class;
+mod resolve;
 
-pub use class::{AddressClass, classify};
+pub use resolve::{ResolveError, Resolver};
 
-use crate::connection::{Allowed, Connect, Pipeline, Recorded, Wish};
-use crate::problem::Refusal;
-use crate::state::Active;
-use exeat_policy::normal::Host;
+use crate::gate::{Allowed, Permit, Route};
+use crate::refusal::Refusal;
+use crate::wire::Io;
+use exeat_policy::normal::{Host, Name};
 use futures::future::BoxFuture;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -20,81 +20,57 @@ use tokio::time::timeout;
 const CANDIDATES: usize = 6;
 const ATTEMPT: Duration = Duration::from_secs(5);
 
-/// Addresses of one host that may be dialled now.
-#[derive(Debug)]
-pub struct Route {
-    host: Host,
-    addresses: Vec<SocketAddr>,
+/// Who knows the addresses of names.
+pub trait Resolve: Send + Sync {
+    fn resolve<'a>(&'a self, name: &'a Name) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
 }
 
-/// The right to open one connection to the host and port that were decided. It is spent by use,
-/// and the addresses in it are never resolved again.
-pub struct Permit {
-    route: Route,
+/// Who opens connections. The one implementation outside tests is [`Tcp`].
+pub trait Connect: Send + Sync {
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Io>>;
 }
 
-impl Route {
-    /// Resolves and checks. One address of a class that may not be dialled refuses the name as a
-    /// whole: whoever owns the name is trying something.
-    pub async fn find(pipeline: &Pipeline, allowed: &Allowed) -> Result<Self, Refusal> {
-        let (host, port) = (allowed.wish.host.clone(), allowed.wish.port);
-        let addresses = match &host {
-            Host::Ip(ip) => vec![*ip],
-            Host::Name(name) => {
-                pipeline.resolver.resolve(name).await.map_err(|_| Refusal::UpstreamUnresolved)?
+/// Finds routes and opens connections along them.
+#[derive(Clone)]
+pub struct Dialer {
+    resolver: Arc<dyn Resolve>,
+    connector: Arc<dyn Connect>,
+}
+
+impl Dialer {
+    pub fn new(resolver: Arc<dyn Resolve>, connector: Arc<dyn Connect>) -> Self {
+        Self { resolver, connector }
+    }
+
+    /// Resolves and checks where an allowed act leads.
+    ///
+    /// # Errors
+    /// When the name has no address, or one that may not be dialled.
+    pub async fn find(&self, allowed: &Allowed) -> Result<Route, Refusal> {
+        let addresses = match allowed.ask().to().map(|to| &to.host) {
+            Some(Host::Ip(ip)) => vec![*ip],
+            Some(Host::Name(name)) => {
+                self.resolver.resolve(name).await.map_err(|_| Refusal::UpstreamUnresolved)?
             }
+            None => Vec::new(),
         };
-        if addresses.is_empty() {
-            return Err(Refusal::UpstreamUnresolved);
+        Route::over(allowed, addresses)
+    }
+
+    /// Opens the connection, trying one address after the other.
+    ///
+    /// # Errors
+    /// When none of them answers in time.
+    pub async fn dial(&self, permit: Permit) -> Result<(Io, SocketAddr), Refusal> {
+        for address in permit.into_addresses().into_iter().take(CANDIDATES) {
+            match timeout(ATTEMPT, self.connector.connect(address)).await {
+                Ok(Ok(stream)) => return Ok((stream, address)),
+                Ok(Err(error)) => tracing::debug!(%address, %error, "Address not reached"),
+                Err(_) => tracing::debug!(%address, "Address not reached in time"),
+            }
         }
-        let addresses: Vec<_> =
-            addresses.into_iter().map(|ip| SocketAddr::new(ip.to_canonical(), port)).collect();
-        if addresses.iter().any(|address| !acceptable(&allowed.active, &allowed.wish, *address)) {
-            return Err(Refusal::AddressClass);
-        }
-        Ok(Self { host, addresses })
+        Err(Refusal::UpstreamUnreachable)
     }
-
-    /// The address that is tried first.
-    pub fn first(&self) -> Option<SocketAddr> {
-        self.addresses.first().copied()
-    }
-}
-
-impl Permit {
-    /// From a wish that was allowed and recorded, for a route to that same host.
-    pub fn grant(allowed: &Allowed, _recorded: &Recorded, route: Route) -> Result<Self, Refusal> {
-        let same = route.host == allowed.wish.host
-            && route.addresses.iter().all(|address| address.port() == allowed.wish.port);
-        if same { Ok(Self { route }) } else { Err(Refusal::HostMismatch) }
-    }
-}
-
-/// Whether an address may be dialled under a policy for what was asked for: as if the address had
-/// been asked for itself.
-pub fn acceptable(active: &Active, wish: &Wish, address: SocketAddr) -> bool {
-    let intent = wish.intent();
-    let denied = |ip| active.policies.denies_address(&intent, ip).is_some();
-    if class::readings(address.ip()).any(denied) {
-        return false;
-    }
-    match classify(address.ip()) {
-        AddressClass::Ordinary => true,
-        AddressClass::Private => active.policies.names_address(&intent, address.ip()),
-        AddressClass::Forbidden => false,
-    }
-}
-
-/// Opens the connection, one address after the other.
-pub async fn dial(pipeline: &Pipeline, permit: Permit) -> Result<(TcpStream, SocketAddr), Refusal> {
-    for address in permit.route.addresses.into_iter().take(CANDIDATES) {
-        match timeout(ATTEMPT, pipeline.connector.connect(address)).await {
-            Ok(Ok(stream)) => return Ok((stream, address)),
-            Ok(Err(error)) => tracing::debug!(%address, %error, "Address not reached"),
-            Err(_) => tracing::debug!(%address, "Address not reached in time"),
-        }
-    }
-    Err(Refusal::UpstreamUnreachable)
 }
 
 /// Dials for real.
@@ -102,26 +78,17 @@ pub async fn dial(pipeline: &Pipeline, permit: Permit) -> Result<(TcpStream, Soc
 pub struct Tcp;
 
 impl Connect for Tcp {
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<TcpStream>> {
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Io>> {
         Box::pin(async move {
-            let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            keep_alive(&stream)?;
+            let stream = Io::from(TcpStream::connect(address).await?);
+            stream.prepare()?;
             Ok(stream)
         })
     }
 }
 
-/// A peer that vanished without a word is noticed within some minutes.
-pub(crate) fn keep_alive(stream: &TcpStream) -> io::Result<()> {
-    let probes = socket2::TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(20))
-        .with_retries(3);
-    socket2::SockRef::from(stream).set_tcp_keepalive(&probes)
-}
-
-/// The address as an agent may ask for it: mapped IPv4 is IPv4.
-pub(crate) fn canonical(address: SocketAddr) -> IpAddr {
-    address.ip().to_canonical()
+impl Resolve for Resolver {
+    fn resolve<'a>(&'a self, name: &'a Name) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        Box::pin(async move { Resolver::resolve(self, name).await.map_err(io::Error::other) })
+    }
 }

@@ -18,7 +18,6 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::rdata::{A, AAAA};
 use hickory_proto::rr::{DNSClass, RData, Record, RecordType};
-use std::sync::Arc;
 
 /// Seconds that a client may keep an answer.
 const TTL: u32 = 30;
@@ -42,7 +41,6 @@ pub struct Question {
 pub struct Answered {
     pub verdict: Verdict,
     pub code: Code,
-    pub decision: Option<Decision>,
     pub message: Message,
 }
 
@@ -112,21 +110,20 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// Decides and answers. `policies`: none before the first snapshot.
+    /// Answers as it was decided. `decided`: none before the first snapshot.
     pub fn answer(
         &self,
         question: &Question,
-        policies: Option<&Policies>,
-        table: &Arc<Synthetic>,
+        decided: Option<(&Policies, &Decision)>,
+        table: &Synthetic,
     ) -> Answered {
-        let refuse = |code, why: &str, decision| self.refuse(question, code, why, decision);
-        let Some(policies) = policies else {
-            return refuse(Code::NoPolicy, "no policy has reached the proxy yet", None);
-        };
+        let refuse = |code, why: &str| self.refuse(question, code, why);
         let Some(name) = &question.name else {
-            return refuse(Code::Malformed, "this is not a host name", None);
+            return refuse(Code::Malformed, "this is not a host name");
         };
-        let decision = policies.decide(&Intent::Resolve { name });
+        let Some((policies, decision)) = decided else {
+            return refuse(Code::NoPolicy, "no policy has reached the proxy yet");
+        };
         if !decision.allows() {
             let code = match decision.code {
                 Code::DefaultDeny if self.is_search(name, policies) => Code::SearchDomain,
@@ -134,17 +131,17 @@ impl Zone {
                 code => code,
             };
             let why = format!("{}; asking another way will not help", decision.reason);
-            return refuse(code, &why, Some(decision));
+            return refuse(code, &why);
         }
         if self.is_expansion(name, policies) {
             let why = "no rule names this name below a search domain";
-            return refuse(Code::SearchDomain, why, Some(decision));
+            return refuse(Code::SearchDomain, why);
         }
         let mut message = reply(&question.request, ResponseCode::NoError);
         let answer = match question.record_type {
             RecordType::A | RecordType::AAAA => {
                 let Some(address) = table.address_for(name) else {
-                    return refuse(Code::Overload, "too many names are in use", Some(decision));
+                    return refuse(Code::Overload, "too many names are in use");
                 };
                 match question.record_type {
                     RecordType::A => Some(RData::A(A(address))),
@@ -153,22 +150,16 @@ impl Zone {
                 }
             }
             RecordType::HTTPS | RecordType::SVCB => None,
-            _ => return refuse(Code::RecordType, "no rule lists this record type", Some(decision)),
+            _ => return refuse(Code::RecordType, "no rule lists this record type"),
         };
         if let Some(data) = answer {
             let owner = question.request.queries[0].name.clone();
             message.add_answer(Record::from_rdata(owner, TTL, data));
         }
-        Answered { verdict: Verdict::Allow, code: decision.code, decision: Some(decision), message }
+        Answered { verdict: Verdict::Allow, code: decision.code, message }
     }
 
-    fn refuse(
-        &self,
-        question: &Question,
-        code: Code,
-        why: &str,
-        decision: Option<Decision>,
-    ) -> Answered {
+    fn refuse(&self, question: &Question, code: Code, why: &str) -> Answered {
         let local = question.name.as_ref().is_some_and(|name| self.without_suffix(name).is_some());
         let rcode = match code {
             Code::Overload => ResponseCode::ServFail,
@@ -181,7 +172,7 @@ impl Zone {
             data.extend_from_slice(&why.as_bytes()[..why.len().min(200)]);
             edns.options_mut().insert(EdnsOption::Unknown(EDE, data));
         }
-        Answered { verdict: Verdict::Deny, code, decision, message }
+        Answered { verdict: Verdict::Deny, code, message }
     }
 
     /// What is left of a name without a suffix of the search list; empty for the suffix itself.
@@ -281,8 +272,14 @@ mod tests {
             ),
             has_ipv6: false,
         };
-        let question = parse(&packet(name, record_type)).unwrap();
-        zone.answer(&question, Some(&policies()), &Arc::default())
+        decide(&zone, &policies(), &packet(name, record_type))
+    }
+
+    fn decide(zone: &Zone, policies: &Policies, packet: &[u8]) -> Answered {
+        let question = parse(packet).unwrap();
+        let decided = question.name.as_ref().map(|name| policies.decide(&Intent::Resolve { name }));
+        let decided = decided.as_ref().map(|decision| (policies, decision));
+        zone.answer(&question, decided, &Synthetic::default())
     }
 
     #[test]
@@ -338,7 +335,7 @@ mod tests {
         }
         let zone = Zone { search: vec![], has_ipv6: false };
         let question = parse(&packet("api.example.", RecordType::A)).unwrap();
-        assert_eq!(zone.answer(&question, None, &Arc::default()).code, Code::NoPolicy);
+        assert_eq!(zone.answer(&question, None, &Synthetic::default()).code, Code::NoPolicy);
     }
 
     /// With `ndots:5` a resolver asks for `api.example.agents.svc.cluster.local` first.
@@ -416,8 +413,7 @@ mod tests {
             ),
         ] {
             let policies = Policies::compile(&snapshot(mode, resource));
-            let question = parse(&packet(name, RecordType::A)).unwrap();
-            let answered = zone.answer(&question, Some(&policies), &Arc::default());
+            let answered = decide(&zone, &policies, &packet(name, RecordType::A));
             assert_eq!(answered.message.metadata.response_code, rcode, "{resource} {name}");
         }
     }

@@ -3,18 +3,14 @@
 pub mod answer;
 mod synthetic;
 
-pub use synthetic::Synthetic;
+pub use synthetic::{Meaning, Names, Synthetic};
 
-use crate::connection::{Meaning, Names};
-use crate::metrics::ProxyMetrics;
-use crate::spool::{AuditLog, now};
-use crate::state::PolicyState;
-use answer::{Answered, Question, Zone};
-use exeat_audit::record::Record;
+use crate::gate::{Ask, Gate, Subject};
+use answer::Zone;
 use exeat_policy::action::Action;
 use hickory_proto::op::ResponseCode;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,17 +18,13 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Questions in work at once; more are dropped, and clients ask again.
-const IN_WORK: usize = 512;
 const TCP_CONNECTIONS: usize = 64;
 const TCP_IDLE: Duration = Duration::from_secs(10);
 
 /// Serves both protocols on one socket address.
 pub struct Server {
-    pub policies: Arc<PolicyState>,
+    pub gate: Gate,
     pub synthetic: Arc<Synthetic>,
-    pub audit: AuditLog,
-    pub metrics: Arc<ProxyMetrics>,
     pub zone: Zone,
 }
 
@@ -42,8 +34,6 @@ impl Server {
     /// # Errors
     /// When the socket fails.
     pub async fn udp(self: Arc<Self>, socket: UdpSocket) -> io::Result<()> {
-        let socket = Arc::new(socket);
-        let in_work = Arc::new(Semaphore::new(IN_WORK));
         let mut buffer = vec![0; 4096];
         loop {
             let (len, peer) = match socket.recv_from(&mut buffer).await {
@@ -52,15 +42,9 @@ impl Server {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
                 Err(error) => return Err(error),
             };
-            let Ok(place) = Arc::clone(&in_work).try_acquire_owned() else { continue };
-            let (server, socket, packet) =
-                (Arc::clone(&self), Arc::clone(&socket), buffer[..len].to_vec());
-            tokio::spawn(async move {
-                if let Some(answer) = server.handle(&packet, Some(512)).await {
-                    drop(socket.send_to(&answer, peer).await);
-                }
-                drop(place);
-            });
+            if let Some(answer) = self.handle(&buffer[..len], Some(512)) {
+                drop(socket.send_to(&answer, peer).await);
+            }
         }
     }
 
@@ -99,7 +83,7 @@ impl Server {
                 io::Result::Ok(packet)
             })
             .await??;
-            let Some(answer) = self.handle(&packet, None).await else { return Ok(()) };
+            let Some(answer) = self.handle(&packet, None) else { return Ok(()) };
             let len = u16::try_from(answer.len()).map_err(io::Error::other)?;
             let mut framed = len.to_be_bytes().to_vec();
             framed.extend_from_slice(&answer);
@@ -109,18 +93,23 @@ impl Server {
 
     /// Decides, records, and only then answers. `limit`: longest datagram where the client names
     /// none.
-    async fn handle(&self, packet: &[u8], limit: Option<usize>) -> Option<Vec<u8>> {
+    fn handle(&self, packet: &[u8], limit: Option<usize>) -> Option<Vec<u8>> {
         let question = match answer::parse(packet) {
             Ok(question) => question,
             Err(answer) => return answer,
         };
-        let active = self.policies.load();
-        let policies = active.as_ref().map(|active| &active.policies);
-        let mut answered = self.zone.answer(&question, policies, &self.synthetic);
-        let record = record(&question, &answered, policies.map(exeat_policy::Policies::digest));
-        self.metrics.decided(Action::NetworkDns, answered.verdict, answered.code);
-        // The answer is all that comes of a question, so it has no outcome.
-        if self.audit.record_intent(record).await.is_err() {
+        let name = question.name.clone();
+        let decided = name.and_then(|name| self.gate.rule(Ask::Resolve { name }).decided());
+        let by = decided.as_ref().map(|it| (&it.active.policies, &it.decision));
+        let mut answered = self.zone.answer(&question, by, &self.synthetic);
+        let subject = Subject {
+            action: Action::NetworkDns,
+            resource: question.asked.clone(),
+            query_digest: None,
+            method: Some(question.record_type.to_string()),
+        };
+        let ruling = (answered.verdict, answered.code);
+        if self.gate.answered(&subject, ruling, decided.as_ref()).is_err() {
             answered.message.metadata.response_code = ResponseCode::ServFail;
             answered.message.answers.clear();
         }
@@ -130,36 +119,6 @@ impl Server {
             return answered.message.truncate().to_vec().ok();
         }
         Some(bytes)
-    }
-}
-
-fn record(question: &Question, answered: &Answered, digest: Option<&str>) -> Record {
-    let decision = answered.decision.as_ref();
-    let intent = Record::intent(
-        now(),
-        0,
-        Action::NetworkDns.as_str(),
-        question.asked.clone(),
-        answered.verdict.as_str(),
-        answered.code.as_str(),
-    );
-    Record {
-        method: Some(question.record_type.to_string()),
-        rule: decision.and_then(|d| d.rule.as_ref()).map(ToString::to_string),
-        reason: decision.map(|d| d.reason.to_string()),
-        observed: decision.and_then(|d| d.observed.as_ref()).map(|o| o.verdict.as_str().to_owned()),
-        policy: digest.map(ToOwned::to_owned),
-        ..intent
-    }
-}
-
-impl Names for Synthetic {
-    fn meaning(&self, address: IpAddr) -> Meaning {
-        match self.name_of(address) {
-            Some(name) => Meaning::Name(name),
-            None if Self::covers(address) => Meaning::Nothing,
-            None => Meaning::Address,
-        }
     }
 }
 

@@ -16,6 +16,22 @@ const PREFIX: [u16; 6] = [0xfd65, 0x7865, 0x6174, 0, 0, 0];
 /// far beyond the answers' time to live.
 const QUARANTINE: Duration = Duration::from_secs(1800);
 
+/// What an original destination stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// The address was given out for this name.
+    Name(Name),
+    /// The address is one of ours, and stands for nothing (any more).
+    Nothing,
+    /// The agent asked for the address itself.
+    Address,
+}
+
+/// Who turns synthetic addresses back into names.
+pub trait Names: Send + Sync {
+    fn meaning(&self, address: IpAddr) -> Meaning;
+}
+
 /// One name, one address, both ways.
 #[derive(Debug, Default)]
 pub struct Synthetic(Mutex<Table>);
@@ -83,6 +99,16 @@ impl Synthetic {
         }
         table.by_name.insert(name.clone(), offset);
         Some(Ipv4Addr::from(FIRST + offset))
+    }
+}
+
+impl Names for Synthetic {
+    fn meaning(&self, address: IpAddr) -> Meaning {
+        match self.name_of(address) {
+            Some(name) => Meaning::Name(name),
+            None if Self::covers(address) => Meaning::Nothing,
+            None => Meaning::Address,
+        }
     }
 }
 

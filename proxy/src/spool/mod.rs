@@ -5,7 +5,6 @@
 //! A full or broken spool follows `audit.onFailure`, here and nowhere else.
 
 pub mod segment;
-pub mod ship;
 mod writer;
 
 use crate::metrics::ProxyMetrics;
@@ -112,7 +111,7 @@ impl AuditLog {
         config: SpoolConfig,
         policies: Arc<PolicyState>,
         metrics: Arc<ProxyMetrics>,
-    ) -> Result<(Self, Shipping, oneshot::Receiver<()>), AuditError> {
+    ) -> Result<(Self, Shipping), AuditError> {
         let opened = writer::Opened::open(&config)?;
         let (queue, requests) = mpsc::channel(QUEUE);
         let durable = watch::Sender::new(opened.entries());
@@ -131,14 +130,12 @@ impl AuditLog {
             durable: durable.subscribe(),
             acknowledged: acknowledged.clone(),
         };
-        let (ended, end) = oneshot::channel();
         let max_bytes = config.max_bytes;
         let clock = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         std::thread::Builder::new().name("audit-writer".to_owned()).spawn(move || {
             opened.run(requests, &clock, &durable, max_bytes);
-            ended.send(()).ok();
         })?;
-        Ok((log, shipping, end))
+        Ok((log, shipping))
     }
 
     /// Writes a decision. Returns when it is durable, by the `durability` in force.
@@ -149,7 +146,7 @@ impl AuditLog {
     /// with the record, of which the agent writes a part.
     pub async fn record_intent(&self, record: Record) -> Result<IntentId, AuditError> {
         let settings = self.policies.load().map(|active| active.audit).unwrap_or_default();
-        match self.durable(record, true, settings.durability).await {
+        match self.durable_seq(record, true, settings.durability).await {
             Ok(seq) => Ok(IntentId(Some(seq))),
             Err(error) => {
                 self.metrics.audit_failures.inc();
@@ -162,6 +159,24 @@ impl AuditLog {
                 }
             }
         }
+    }
+
+    pub async fn append_intent(&self, record: Record) -> Result<IntentId, AuditError> {
+        self.record_intent(record).await
+    }
+
+    #[allow(clippy::unused_async)]
+    pub async fn durable(&self, _id: IntentId) -> Result<(), AuditError> {
+        Ok(())
+    }
+
+    pub fn denied(&self, record: Record) {
+        let log = self.clone();
+        self.outcomes.spawn(async move { log.record_intent(record).await.ok() });
+    }
+
+    pub fn outcome(&self, id: IntentId, record: Record) {
+        self.record_outcome(id, record);
     }
 
     /// Writes how an intent ended; `record.id` is set here. A failure is counted. Nobody waits for
@@ -189,7 +204,7 @@ impl AuditLog {
 
     /// Writes any other record. A failure is counted.
     pub async fn record(&self, record: Record) {
-        if let Err(error) = self.durable(record, false, Durability::Spooled).await {
+        if let Err(error) = self.durable_seq(record, false, Durability::Spooled).await {
             self.metrics.audit_failures.inc();
             tracing::warn!(%error, "Record not written");
         }
@@ -201,7 +216,7 @@ impl AuditLog {
         self.outcomes.close();
         // Each of them gives up by itself after the same time.
         timeout(DISK_LIMIT, self.outcomes.wait()).await.ok();
-        match self.durable(Record::close(now()), false, Durability::Spooled).await {
+        match self.durable_seq(Record::close(now()), false, Durability::Spooled).await {
             Ok(seq) => {
                 let mut acknowledged = self.acknowledged.clone();
                 matches!(timeout(patience, acknowledged.wait_for(|n| *n > seq)).await, Ok(Ok(_)))
@@ -214,7 +229,7 @@ impl AuditLog {
         }
     }
 
-    async fn durable(
+    async fn durable_seq(
         &self,
         record: Record,
         number: bool,

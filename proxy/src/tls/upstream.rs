@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The configurations for one set of roots.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct UpstreamRoots {
     /// PEM text that the set was made from.
-    additional: String,
+    additional: Arc<str>,
     /// Differs from that of every earlier set: a pooled connection was verified under its epoch.
     pub epoch: u64,
     /// Offers HTTP/2 and HTTP/1.1.
     pub any: Arc<ClientConfig>,
     /// Offers HTTP/1.1 alone, for WebSocket.
-    pub one: Arc<ClientConfig>,
+    pub http1: Arc<ClientConfig>,
 }
 
 /// See the module.
@@ -34,7 +34,7 @@ impl Default for UpstreamTls {
     fn default() -> Self {
         let mut native = RootCertStore::empty();
         native.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let current = ArcSwap::from_pointee(make(&native, "", 0));
+        let current = ArcSwap::from_pointee(make(&native, &Arc::from(""), 0));
         Self { native, current, epochs: AtomicU64::new(1) }
     }
 }
@@ -42,9 +42,15 @@ impl Default for UpstreamTls {
 impl UpstreamTls {
     /// The configurations under `additional` roots (PEM text of the current snapshot). A
     /// certificate in it that does not parse is left out: fewer servers are trusted, not more.
-    pub fn under(&self, additional: &str) -> Arc<UpstreamRoots> {
+    pub fn under(&self, additional: &Arc<str>) -> Arc<UpstreamRoots> {
         let current = self.current.load_full();
-        if current.additional == additional {
+        // The snapshot in force, for nearly every call.
+        if Arc::ptr_eq(&current.additional, additional) {
+            return current;
+        }
+        if current.additional == *additional {
+            let renewed = UpstreamRoots { additional: additional.clone(), ..(*current).clone() };
+            self.current.store(Arc::new(renewed));
             return current;
         }
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed);
@@ -54,7 +60,7 @@ impl UpstreamTls {
     }
 }
 
-fn make(native: &RootCertStore, additional: &str, epoch: u64) -> UpstreamRoots {
+fn make(native: &RootCertStore, additional: &Arc<str>, epoch: u64) -> UpstreamRoots {
     let mut roots = native.clone();
     for certificate in CertificateDer::pem_slice_iter(additional.as_bytes()) {
         let added = certificate
@@ -74,9 +80,9 @@ fn make(native: &RootCertStore, additional: &str, epoch: u64) -> UpstreamRoots {
         Arc::new(config)
     };
     UpstreamRoots {
-        additional: additional.to_owned(),
+        additional: additional.clone(),
         epoch,
         any: config(&ALPN),
-        one: config(&ALPN[1..]),
+        http1: config(&ALPN[1..]),
     }
 }

@@ -5,11 +5,15 @@ use exeat_audit::record::Genesis;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
-use exeat_proxy::connection::{Connect, Meaning, Names, Parts, Pipeline, Resolve};
+use exeat_proxy::dial::{Connect, Resolve};
+use exeat_proxy::dns::{Meaning, Names};
 use exeat_proxy::metrics::ProxyMetrics;
-use exeat_proxy::spool::{AuditLog, Shipping, SpoolConfig};
+use exeat_proxy::run::{Assembly, Proxy, Sink, Source};
+use exeat_proxy::serve::Front;
+use exeat_proxy::spool::SpoolConfig;
 use exeat_proxy::state::PolicyState;
 use exeat_proxy::tls::PodCa;
+use exeat_proxy::wire::Io;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -28,7 +32,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use tokio_util::sync::CancellationToken;
 
 /// The name that most tests ask for, where its address was given out, and where it leads.
 pub(crate) const API: &str = "api.example.com";
@@ -74,18 +77,19 @@ impl Resolve for Atlas {
 }
 
 impl Connect for Atlas {
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<TcpStream>> {
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Io>> {
         self.dialled.lock().unwrap().push(address);
         let server = self.servers.lock().unwrap().get(&address.port()).copied();
         Box::pin(async move {
-            TcpStream::connect(server.ok_or(io::ErrorKind::ConnectionRefused)?).await
+            let server = server.ok_or(io::ErrorKind::ConnectionRefused)?;
+            TcpStream::connect(server).await.map(Io::from)
         })
     }
 }
 
 /// See the module.
 pub(crate) struct World {
-    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) front: Arc<Front>,
     pub(crate) policy: Arc<PolicyState>,
     pub(crate) metrics: Arc<ProxyMetrics>,
     pub(crate) ca: Arc<PodCa>,
@@ -93,7 +97,7 @@ pub(crate) struct World {
     authority: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
     connections: Arc<AtomicUsize>,
     dirs: [tempfile::TempDir; 3],
-    _shipping: Shipping,
+    _proxy: Proxy,
 }
 
 /// One rule as YAML would have it.
@@ -123,8 +127,6 @@ impl World {
     /// A world to which no policy has come yet.
     pub(crate) async fn before_any_policy(max_bytes: u64) -> Self {
         let dirs = [(); 3].map(|()| tempfile::tempdir().unwrap());
-        let policy = Arc::new(PolicyState::default());
-        let metrics = Arc::new(ProxyMetrics::new().unwrap());
         let genesis = Genesis {
             pod_uid: "pod-1".into(),
             pod_name: "agent".into(),
@@ -135,40 +137,38 @@ impl World {
             public_key: String::new(),
             policy: String::new(),
         };
-        let config = SpoolConfig {
+        let spool = SpoolConfig {
             spool_dir: dirs[0].path().to_owned(),
             keys_dir: dirs[1].path().to_owned(),
             max_bytes,
             genesis,
         };
-        let (audit, shipping, _) = AuditLog::open(config, policy.clone(), metrics.clone()).unwrap();
-        let ca = Arc::new(PodCa::load_or_create(dirs[1].path(), dirs[2].path(), "").unwrap());
         let atlas = Arc::new(Atlas::default());
-        let pipeline = Pipeline::new(Parts {
-            policy: policy.clone(),
-            metrics: metrics.clone(),
-            audit,
+        let assembly = Assembly {
+            spool,
+            trust_dir: dirs[2].path().to_owned(),
+            source: Source::None,
+            sink: Sink::None,
             resolver: atlas.clone(),
-            names: atlas.clone(),
             connector: atlas.clone(),
-            ca: ca.clone(),
-            drain: CancellationToken::new(),
-        });
+            names: atlas.clone(),
+        };
+        let proxy = assembly.build().await.unwrap();
         let mut params = rcgen::CertificateParams::default();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let authority =
             rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap())
                 .unwrap();
         let world = Self {
-            pipeline,
-            policy,
-            metrics,
-            ca,
+            front: proxy.front.clone(),
+            policy: proxy.policies.clone(),
+            metrics: proxy.metrics.clone(),
+            ca: proxy.ca.clone(),
             atlas,
             authority,
             connections: Arc::default(),
             dirs,
-            _shipping: shipping,
+            _proxy: proxy,
         };
         world.echo(80, None).await;
         world.echo(8080, None).await;
@@ -276,7 +276,7 @@ impl World {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let original = original.parse().unwrap();
-        tokio::spawn(self.pipeline.clone().serve(stream, original));
+        tokio::spawn(self.front.clone().serve(Io::from(stream), original));
         client
     }
 

@@ -1,0 +1,4 @@
+//! How connections come in: by the capture rules of the pod's network namespace.
+
+pub mod redirect;
+pub mod rejected;

@@ -1,0 +1,273 @@
+//! Records of what was decided and how it ended.
+//!
+//! [`Recorded`] is held by everything that carries bytes of an intent: the exchange, the body that
+//! goes out, the response. The outcome is written when the last of them lets go, however that
+//! comes, so there is exactly one and no byte passes behind it.
+
+use super::{Allowed, Counts, Decided, Endpoint, Gate};
+use crate::metrics::ProxyMetrics;
+use crate::refusal::Refusal;
+use crate::spool::{AuditLog, IntentId, now};
+use exeat_audit::record::{Kind, Record, cut};
+use exeat_policy::action::Action;
+use exeat_policy::pattern::Scheme;
+use exeat_policy::{Code, Verdict};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+/// Longest text of one field of a record, in bytes. Paths are at most 8 KiB.
+const TEXT: usize = 9 * 1024;
+/// No method that a rule can name is longer.
+pub const METHOD_LIMIT: usize = 32;
+
+/// The chain of one agent, and the counters beside it.
+#[derive(Clone)]
+pub struct Journal {
+    audit: AuditLog,
+    metrics: Arc<ProxyMetrics>,
+}
+
+/// What a record is about.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    pub action: Action,
+    pub resource: String,
+    /// `sha256:<hex>` of the query string of a request.
+    pub query_digest: Option<String>,
+    /// Method of a request, type of a DNS question.
+    pub method: Option<String>,
+}
+
+/// What is known of an allowed act when its intent is written.
+#[derive(Debug, Clone, Default)]
+pub struct Noted {
+    /// Where it is going to be sent, where that is settled.
+    pub address: Option<SocketAddr>,
+    /// `sha256:<hex>` of the body, where it was read whole.
+    pub body_digest: Option<String>,
+    /// What Observe policies said, where the body told more than the decision did.
+    pub observed: Option<String>,
+}
+
+/// Proof that an allowed intent was recorded; without it nothing is dialled or sent.
+#[derive(Clone)]
+pub struct Recorded(Arc<Open>);
+
+/// An intent whose outcome is not written yet.
+struct Open {
+    action: Action,
+    to: Option<Arc<Endpoint>>,
+    id: IntentId,
+    started: Instant,
+    journal: Journal,
+    counts: Counts,
+    ending: OnceLock<Ending>,
+    /// Why the body that went out was cut off: it tells more than what that led to.
+    cut: OnceLock<Refusal>,
+}
+
+/// How an intent ended.
+#[derive(Debug, Default, Clone)]
+pub struct Ending {
+    pub status: Option<u16>,
+    pub address: Option<SocketAddr>,
+    /// Where it was cut off or failed.
+    pub refusal: Option<Refusal>,
+}
+
+impl Gate {
+    /// Records an allowed intent. Returns once the record is as durable as the policy asks.
+    ///
+    /// # Errors
+    /// When it cannot be written. Nothing may leave then.
+    pub async fn record(
+        &self,
+        allowed: &Allowed,
+        subject: &Subject,
+        noted: Noted,
+    ) -> Result<Recorded, Refusal> {
+        let record = Record {
+            effect: Some(Verdict::Allow.as_str().to_owned()),
+            observed: noted.observed.or_else(|| allowed.observed()),
+            rule: allowed.rule(),
+            code: Some(allowed.decision.code.as_str().to_owned()),
+            policy: Some(allowed.active.policies.digest().to_owned()),
+            address: noted.address.map(|address| address.to_string()),
+            body_digest: noted.body_digest,
+            ..subject.record()
+        };
+        let journal = &self.journal;
+        let fail = || {
+            journal.metrics.decided(subject.action, Verdict::Deny, Code::AuditUnavailable);
+            Refusal::AuditFailure
+        };
+        let id = journal.audit.append_intent(record).await.map_err(|_| fail())?;
+        // From here on the intent has an outcome, even if whoever waits for it is dropped.
+        let recorded = Recorded(Arc::new(Open {
+            action: subject.action,
+            to: allowed.ask.to().cloned(),
+            id,
+            started: Instant::now(),
+            journal: journal.clone(),
+            counts: Counts::default(),
+            ending: OnceLock::new(),
+            cut: OnceLock::new(),
+        }));
+        if journal.audit.durable(id).await.is_err() {
+            let refusal = fail();
+            recorded.failed(refusal.clone());
+            return Err(refusal);
+        }
+        journal.metrics.decided(subject.action, Verdict::Allow, allowed.decision.code);
+        Ok(recorded)
+    }
+}
+
+impl Gate {
+    /// Records an act that ends with its answer, as a DNS question does: it has no outcome, and
+    /// nothing waits for the disk.
+    ///
+    /// # Errors
+    /// When an allowed act cannot be recorded. It must be refused then.
+    pub fn answered(
+        &self,
+        subject: &Subject,
+        (verdict, code): (Verdict, Code),
+        decided: Option<&Decided>,
+    ) -> Result<(), Refusal> {
+        let decision = decided.map(|decided| &decided.decision);
+        let active = decided.map(|decided| decided.active.clone()).or_else(|| self.policy.load());
+        let record = Record {
+            effect: Some(verdict.as_str().to_owned()),
+            observed: decision.and_then(|it| it.observed.as_ref()).map(|it| it.verdict.as_str().to_owned()),
+            rule: decision.and_then(|it| it.rule.as_ref()).map(ToString::to_string),
+            code: Some(code.as_str().to_owned()),
+            reason: decision.map(|it| it.reason.to_string()),
+            policy: active.map(|active| active.policies.digest().to_owned()),
+            ..subject.record()
+        };
+        let journal = &self.journal;
+        journal.metrics.decided(subject.action, verdict, code);
+        if verdict == Verdict::Allow {
+            journal.audit.denied(record);
+        } else {
+            journal.audit.denied(record);
+        }
+        Ok(())
+    }
+}
+
+impl Journal {
+    pub fn new(audit: AuditLog, metrics: Arc<ProxyMetrics>) -> Self {
+        Self { audit, metrics }
+    }
+
+    pub fn metrics(&self) -> &Arc<ProxyMetrics> {
+        &self.metrics
+    }
+
+    /// Records a refusal under the policy with this digest. Waits for nothing.
+    pub(super) fn refused(
+        &self,
+        subject: &Subject,
+        refusal: &Refusal,
+        observed: Option<&str>,
+        policy: Option<&str>,
+    ) {
+        self.metrics.decided(subject.action, Verdict::Deny, refusal.code());
+        tracing::info!(
+            action = %subject.action, resource = %subject.resource, code = %refusal.code(),
+            rule = refusal.rule(), "Request denied"
+        );
+        self.audit.denied(Record {
+            effect: Some(Verdict::Deny.as_str().to_owned()),
+            observed: observed.map(ToOwned::to_owned),
+            rule: refusal.rule().map(str::to_owned),
+            code: Some(refusal.code().as_str().to_owned()),
+            reason: Some(refusal.to_string()),
+            policy: policy.map(ToOwned::to_owned),
+            ..subject.record()
+        });
+    }
+}
+
+impl Subject {
+    /// A connection as its record states it.
+    pub fn connection(scheme: Scheme, to: &Endpoint) -> Self {
+        Self {
+            action: Action::NetworkConnect,
+            resource: format!("{}://{to}", scheme.as_str()),
+            query_digest: None,
+            method: None,
+        }
+    }
+
+    fn record(&self) -> Record {
+        Record {
+            action: Some(self.action.as_str().to_owned()),
+            resource: Some(cut(&self.resource, TEXT)),
+            query_digest: self.query_digest.clone(),
+            method: self.method.as_deref().map(|method| cut(method, METHOD_LIMIT)),
+            ..Record::new(Kind::Intent, now())
+        }
+    }
+}
+
+impl Recorded {
+    /// Whether this is the record of an act on this endpoint.
+    pub(super) fn is_for(&self, to: &Arc<Endpoint>) -> bool {
+        self.0.to.as_ref().is_some_and(|recorded| Arc::ptr_eq(recorded, to) || recorded == to)
+    }
+
+    /// What was relayed so far, for whoever relays.
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    /// States how it ended. The first statement holds; the record follows once everybody has let
+    /// go.
+    pub fn end(&self, ending: Ending) {
+        let _ = self.0.ending.set(ending);
+    }
+
+    /// It ended without an answer.
+    pub fn failed(&self, refusal: Refusal) {
+        self.end(Ending { refusal: Some(refusal), ..Ending::default() });
+    }
+
+    /// The body that went out was cut off.
+    pub fn cut_off(&self, refusal: Refusal) {
+        let _ = self.0.cut.set(refusal);
+    }
+
+    /// Why the body that went out was cut off.
+    pub fn why_cut_off(&self) -> Option<&Refusal> {
+        self.0.cut.get()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let ending = self
+            .ending
+            .take()
+            .unwrap_or_else(|| Ending { refusal: Some(Refusal::Abandoned), ..Ending::default() });
+        let refusal = self.cut.take().or(ending.refusal);
+        let (bytes_out, bytes_in) = self.counts.totals();
+        self.journal.metrics.relayed(bytes_out, bytes_in);
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let record = Record {
+            status: ending.status,
+            bytes_out: Some(bytes_out),
+            bytes_in: Some(bytes_in),
+            address: ending.address.map(|address| address.to_string()),
+            code: refusal.as_ref().map(|refusal| refusal.code().as_str().to_owned()),
+            reason: refusal.as_ref().map(ToString::to_string),
+            duration_ms: Some(elapsed),
+            action: Some(self.action.as_str().to_owned()),
+            ..Record::new(Kind::Outcome, now())
+        };
+        self.journal.audit.outcome(self.id, record);
+    }
+}

@@ -1,0 +1,86 @@
+//! The one gate between an agent and the world, the same for every protocol.
+//!
+//! ```text
+//! Ask     -> gate.rule()   -> Allowed | Held | Denied
+//! Held    -> gate.hold()   -> Allowed          decided again, under the policy of that moment
+//! Allowed -> gate.record() -> Recorded         the intent is in the pod's chain
+//! (Allowed, Recorded, Route) -> Permit         what `crate::dial` opens connections for
+//! ```
+//!
+//! A protocol asks, and turns a [`Refusal`] into its own words. It cannot go round a step:
+//! [`Allowed`] is made by [`Gate::rule`] alone, [`Recorded`] by [`Gate::record`] alone, and
+//! nothing but a [`Permit`] opens a connection. [`Standing`] asks the same questions again for as
+//! long as bytes are passed.
+
+mod ask;
+mod class;
+mod counts;
+mod hold;
+mod journal;
+mod pass;
+mod ruling;
+mod standing;
+
+pub use ask::{Ask, Endpoint};
+pub use class::{AddressClass, classify};
+pub use counts::Counts;
+pub use journal::{Ending, Journal, METHOD_LIMIT, Noted, Recorded, Subject};
+pub use pass::{Permit, Route};
+pub use ruling::{Allowed, Decided, Denied, Held, Ruling};
+pub use standing::{Carries, Standing};
+
+use crate::refusal::Refusal;
+use crate::state::PolicyState;
+use crate::wire::detect::Care;
+use exeat_policy::pattern::Scheme;
+use std::sync::Arc;
+
+/// What an agent may do (the policy in force) and what it did (the journal of its chain).
+#[derive(Clone)]
+pub struct Gate {
+    policy: Arc<PolicyState>,
+    journal: Journal,
+}
+
+impl Gate {
+    pub fn new(policy: Arc<PolicyState>, journal: Journal) -> Self {
+        Self { policy, journal }
+    }
+
+    pub fn policy(&self) -> &Arc<PolicyState> {
+        &self.policy
+    }
+
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Whether what `scheme` carries to this endpoint is read request by request. Before the first
+    /// policy everything is, so that the refusal can be read.
+    pub fn intercepts(&self, scheme: Scheme, to: &Endpoint) -> bool {
+        self.policy
+            .load()
+            .is_none_or(|active| active.policies.intercepts(scheme, &to.host, to.port))
+    }
+
+    /// How the first bytes of a connection to this endpoint are looked at.
+    pub fn care(&self, to: &Endpoint) -> Care {
+        let decides = self
+            .policy
+            .load()
+            .is_none_or(|active| active.policies.decides_requests(&to.host, to.port));
+        let intercepts = |scheme| self.intercepts(scheme, to);
+        match decides {
+            true => Care::Port,
+            false if intercepts(Scheme::Tcp) || intercepts(Scheme::Tls) => Care::Host,
+            false => Care::Name,
+        }
+    }
+
+    /// Records a refusal. A record that fails changes nothing: it is refused all the same.
+    pub fn refuse(&self, subject: &Subject, refusal: &Refusal, observed: Option<&str>) {
+        let active = self.policy.load();
+        let digest = active.as_ref().map(|active| active.policies.digest());
+        self.journal.refused(subject, refusal, observed, digest);
+    }
+}

@@ -1,0 +1,101 @@
+//! Whether something that goes on is still allowed.
+//!
+//! [`Standing`] asks again all that was asked at first: the act, the address in use, and whether
+//! what it carries may still pass unread. While the policy stays it costs one comparison.
+
+use super::pass::acceptable;
+use super::ruling::{Allowed, Dialled, rule};
+use super::{Ask, Gate};
+use crate::refusal::Refusal;
+use crate::state::{Active, PolicyState};
+use exeat_policy::body::BodyPatterns;
+use exeat_policy::pattern::Scheme;
+use std::sync::{Arc, PoisonError};
+
+/// What goes on under a decision.
+#[derive(Debug, Clone)]
+pub enum Carries {
+    /// Bytes that nobody reads. HTTP or TLS may be inside, passed as they are because requests
+    /// under these schemes were not decided.
+    Opaque(&'static [Scheme]),
+    /// What the agent sends in a request or a WebSocket, and the patterns that it was held to.
+    Sent(Vec<Arc<BodyPatterns>>),
+    /// What the server answers.
+    Answer,
+}
+
+/// See the module.
+pub struct Standing {
+    ask: Arc<Ask>,
+    /// The policy that was asked last.
+    seen: Option<Arc<Active>>,
+    policy: Arc<PolicyState>,
+    address: Dialled,
+    carries: Carries,
+}
+
+impl Allowed {
+    /// The question whether this is still allowed, for an act that may outlast the policy that
+    /// allowed it.
+    pub fn standing(&self, gate: &Gate, carries: Carries) -> Standing {
+        // What is opaque was told apart before this decision, perhaps under another policy.
+        let seen = (!matches!(carries, Carries::Opaque(_))).then(|| self.active.clone());
+        let (ask, address) = (self.ask.clone(), self.address.clone());
+        Standing { ask, seen, policy: gate.policy().clone(), address, carries }
+    }
+}
+
+impl Standing {
+    /// # Errors
+    /// When the policy changed and does not allow it any more.
+    pub fn check(&mut self) -> Result<(), Refusal> {
+        if self.seen.as_ref().is_some_and(|seen| self.policy.is(seen)) {
+            return Ok(());
+        }
+        match rule(&self.policy, self.ask.clone()).at_once() {
+            Ok(allowed) if self.reaches(&allowed) && self.carries.may_pass(&allowed) => {
+                self.seen = Some(allowed.active);
+                Ok(())
+            }
+            _ => Err(Refusal::PolicyChanged),
+        }
+    }
+
+    /// Whether the address in use could be dialled now.
+    fn reaches(&self, allowed: &Allowed) -> bool {
+        let address = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        address.is_none_or(|address| acceptable(allowed, address))
+    }
+
+    /// Waits until it is no longer allowed.
+    pub async fn revoked(&mut self) -> Refusal {
+        let mut changes = self.policy.subscribe();
+        loop {
+            if let Err(refusal) = self.check() {
+                return refusal;
+            }
+            if changes.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+}
+
+impl Carries {
+    fn may_pass(&self, allowed: &Allowed) -> bool {
+        match self {
+            Self::Opaque(readable) => {
+                let (to, policies) = (allowed.ask.to(), &allowed.active.policies);
+                to.is_some_and(|to| {
+                    !readable.iter().any(|as_| policies.intercepts(*as_, &to.host, to.port))
+                })
+            }
+            Self::Sent(scanned) => {
+                let held_to = |pattern| scanned.iter().any(|one| one.patterns().contains(pattern));
+                allowed.observing()
+                    || allowed.body_patterns().iter().all(|one| one.patterns().iter().all(held_to))
+            }
+            Self::Answer => true,
+        }
+    }
+}

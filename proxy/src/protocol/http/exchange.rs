@@ -1,0 +1,259 @@
+//! One request, from its head to its response.
+
+use super::headers;
+use super::leftover::Leftover;
+use super::outgoing::Outgoing;
+use super::relayed::{Closing, Relayed};
+use super::strict;
+use super::target::Target;
+use super::upstream::{Cleared, Sent, Way};
+use super::{Inner, problem, websocket};
+use crate::content::{Inspected, hold};
+use crate::gate::{Allowed, Ask, Carries, Ending, Noted, Recorded, Subject};
+use crate::refusal::{Refusal, brief};
+use bytes::Bytes;
+use exeat_policy::action::Action;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, UPGRADE};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// The body of every response to the agent.
+pub(super) type AgentBody = Either<Full<Bytes>, Relayed>;
+
+/// A refusal, and what Observe policies said of the same request.
+struct Refused {
+    refusal: Refusal,
+    observed: Option<String>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, observed: None }
+    }
+}
+
+/// Answers one request. Never fails: a refusal is an answer.
+pub(super) async fn answer(session: Arc<Inner>, request: Request<Incoming>) -> Response<AgentBody> {
+    match exchange(&session, request).await {
+        Ok(response) => response,
+        Err(refusal) => problem::response(&refusal).map(Either::Left),
+    }
+}
+
+async fn exchange(
+    session: &Arc<Inner>,
+    mut request: Request<Incoming>,
+) -> Result<Response<AgentBody>, Refusal> {
+    let upgrade = request.headers().contains_key(UPGRADE);
+    let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
+    let (parts, body) = request.into_parts();
+    let body = Leftover::new(body, parts.headers.contains_key(EXPECT));
+    let (subject, decided) = match session.read(&parts) {
+        Ok((target, ask)) => {
+            let subject = session.subject_of(&parts, &target, &ask);
+            (subject, session.decide(&parts, target, ask, body).await)
+        }
+        Err(refusal) => (session.subject(&parts), Err(refusal.into())),
+    };
+    let Decided { target, allowed, mut body, noted } = match decided {
+        Ok(decided) => decided,
+        Err(Refused { refusal, observed }) => {
+            session.http.gate.refuse(&subject, &refusal, observed.as_deref());
+            return Err(refusal);
+        }
+    };
+    let way = match session.way(&target, &allowed).await {
+        Err(refusal) if !refusal.is_upstream() => {
+            session.http.gate.refuse(&subject, &refusal, None);
+            return Err(refusal);
+        }
+        way => way,
+    };
+    let address = way.as_ref().ok().and_then(Way::address);
+    let noted = Noted { address, ..noted };
+    let recorded = session.http.gate.record(&allowed, &subject, noted).await?;
+    body.belongs_to(&recorded);
+    let length = announced(&parts, &body);
+    let head = headers::clean(parts, &target, length);
+    let cleared = Cleared { target: &target, allowed: &allowed, recorded: &recorded };
+    let sent = match way {
+        Ok(way) => session.send(way, head, body, &cleared).await,
+        // The name was allowed and led nowhere: an intent with an outcome, not a denial.
+        Err(refusal) => Err(refusal),
+    };
+    match sent {
+        Ok(sent) => session.relay(&target, upgrade, sent, &allowed, recorded),
+        Err(refusal) => {
+            let refusal = recorded.why_cut_off().cloned().unwrap_or(refusal);
+            recorded.failed(refusal.clone());
+            Err(refusal)
+        }
+    }
+}
+
+/// The length to put on the wire. An empty body of a method that usually has one keeps its zero.
+fn announced(parts: &Parts, body: &Outgoing<Leftover>) -> Option<u64> {
+    use http_body::Body as _;
+    let exact = body.size_hint().exact()?;
+    (exact > 0 || parts.headers.contains_key(CONTENT_LENGTH)).then_some(exact)
+}
+
+/// A request that may go out.
+struct Decided {
+    target: Target,
+    allowed: Allowed,
+    body: Outgoing<Leftover>,
+    noted: Noted,
+}
+
+impl Inner {
+    /// Reads the head. Refuses what cannot be decided.
+    fn read(&self, parts: &Parts) -> Result<(Target, Ask), Refusal> {
+        if let Some(violation) = strict::refused(&parts.method, parts.uri.path()) {
+            return Err(violation.into());
+        }
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
+        }
+        let expects = parts.headers.get_all(EXPECT).iter();
+        if expects.into_iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+        {
+            return Err(Refusal::Expectation);
+        }
+        headers::unambiguous(&parts.headers)?;
+        let target = Target::of(parts, &self.origin)?;
+        let ask = Ask::Request {
+            scheme: self.origin.scheme(target.websocket),
+            to: self.origin.to.clone(),
+            path: target.path.clone(),
+            method: parts.method.as_str().to_owned(),
+        };
+        Ok((target, ask))
+    }
+
+    /// Decides on the head, then on the body where a rule speaks of it.
+    async fn decide(
+        &self,
+        parts: &Parts,
+        target: Target,
+        ask: Ask,
+        body: Leftover,
+    ) -> Result<Decided, Refused> {
+        let gate = &self.http.gate;
+        let allowed = gate.pass(ask).await.map_err(|denied| Refused {
+            refusal: denied.refusal,
+            observed: denied.observed,
+        })?;
+        let recheck = |scanned| allowed.standing(gate, Carries::Sent(scanned));
+        if allowed.body_patterns().is_empty() {
+            let body = if target.websocket {
+                Outgoing::empty()
+            } else {
+                Outgoing::as_it_comes(body, recheck(Vec::new()))
+            };
+            return Ok(Decided { target, allowed, body, noted: Noted::default() });
+        }
+        let observed = allowed.observed();
+        let refuse = |refusal| Refused { refusal, observed: observed.clone() };
+        if let Err(refusal) = inspectable(parts, &target) {
+            if !allowed.observing() {
+                return Err(refuse(refusal));
+            }
+            let would = Some(format!("Deny {}", refusal.code()));
+            let body = Outgoing::as_it_comes(body, recheck(Vec::new()));
+            let noted = Noted { observed: would, ..Noted::default() };
+            return Ok(Decided { target, allowed, body, noted });
+        }
+        let refusal = (!allowed.observing()).then(|| allowed.body_refusal());
+        let patterns = allowed.body_patterns().to_vec();
+        let mut held: Inspected =
+            hold(body, patterns, &self.http.budget, refusal).await.map_err(refuse)?;
+        let would = held.matched.then(|| format!("Deny {}", allowed.body_refusal().code()));
+        let noted =
+            Noted { body_digest: held.digest.take(), observed: would, ..Noted::default() };
+        // Where policies only observe, a match did not stop the body.
+        let scanned = if allowed.observing() { &[] } else { allowed.body_patterns() };
+        let body = Outgoing::inspected(held, recheck(scanned.to_vec()));
+        Ok(Decided { target, allowed, body, noted })
+    }
+
+    /// The response on its way to the agent.
+    fn relay(
+        self: &Arc<Self>,
+        target: &Target,
+        upgrade: Option<OnUpgrade>,
+        sent: Sent,
+        allowed: &Allowed,
+        recorded: Recorded,
+    ) -> Result<Response<AgentBody>, Refusal> {
+        let Sent { response, upstream, key } = sent;
+        let ending = Ending {
+            status: Some(response.status().as_u16()),
+            address: Some(upstream.address),
+            ..Ending::default()
+        };
+        let gate = &self.http.gate;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            // Nothing of what follows is read.
+            let standing = allowed.standing(gate, Carries::Sent(Vec::new()));
+            return websocket::switch(self, target, upgrade, response, standing, recorded, ending)
+                .map(|response| response.map(|()| Either::Left(Full::default())));
+        }
+        let standing = allowed.standing(gate, Carries::Answer);
+        let (mut parts, incoming) = response.into_parts();
+        headers::incoming(&mut parts.headers);
+        let closing = Closing {
+            session: self.clone(),
+            recorded,
+            ending,
+            upstream: Some((key, upstream)),
+        };
+        let mut response = Response::new(Either::Right(Relayed::new(incoming, standing, closing)));
+        *response.status_mut() = parts.status;
+        *response.headers_mut() = parts.headers;
+        Ok(response)
+    }
+
+    /// The subject of a request that could not be read.
+    fn subject(&self, parts: &Parts) -> Subject {
+        let scheme = self.origin.scheme(false).as_str();
+        Subject {
+            action: Action::NetworkRequest,
+            resource: format!("{scheme}://{}/", self.origin.authority_text()),
+            query_digest: None,
+            method: Some(parts.method.to_string())
+                .filter(|method| method != super::framing::STAND_IN_METHOD),
+        }
+    }
+
+    fn subject_of(&self, parts: &Parts, target: &Target, ask: &Ask) -> Subject {
+        let digest =
+            |query: &String| format!("sha256:{}", hex::encode(Sha256::digest(query.as_bytes())));
+        let scheme = self.origin.scheme(target.websocket).as_str();
+        let authority = self.origin.authority_text();
+        Subject {
+            action: ask.action(),
+            resource: [scheme, "://", authority, &target.path].concat(),
+            query_digest: target.query.as_ref().map(digest),
+            method: Some(parts.method.as_str().to_ascii_uppercase()),
+        }
+    }
+}
+
+/// Whether what the request carries can be read at all.
+fn inspectable(parts: &Parts, target: &Target) -> Result<(), Refusal> {
+    if target.websocket {
+        return Err(Refusal::Uninspectable);
+    }
+    for coding in parts.headers.get_all(CONTENT_ENCODING) {
+        if !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") {
+            return Err(Refusal::Encoding(brief(coding.as_bytes())));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,361 @@
+//! Where an HTTP/1 message begins and ends, read strictly. A proxy and a server that disagree
+//! about this are how a second request is smuggled inside a first, so everything that any two
+//! parsers are known to read differently is refused here, before hyper sees a byte of it:
+//! bare CR or LF, folded lines, spaces before a colon, several Host or Content-Length lines,
+//! Content-Length beside Transfer-Encoding, codings other than `chunked`, chunk extensions, and
+//! header names that turn into framing headers where `_` is read as `-`.
+//!
+//! [`Framing`] is a machine without input or output: bytes in, bytes that were found good out.
+
+use crate::refusal::Refusal;
+use bytes::BytesMut;
+use thiserror::Error;
+
+/// A request's head may be this long. Beyond it the request is refused.
+pub const HEAD_LIMIT: usize = 64 * 1024;
+/// And have this many header lines.
+pub const HEADER_LIMIT: usize = 100;
+const TRAILER_LIMIT: usize = 8 * 1024;
+
+/// Why a message was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{}", self.as_str())]
+pub enum Violation {
+    HeadTooLong,
+    LineEnding,
+    RequestLine,
+    HeaderName,
+    Host,
+    ContentLength,
+    TransferEncoding,
+    BothLengths,
+    Chunk,
+}
+
+impl Violation {
+    const ALL: [Self; 9] = [
+        Self::HeadTooLong,
+        Self::LineEnding,
+        Self::RequestLine,
+        Self::HeaderName,
+        Self::Host,
+        Self::ContentLength,
+        Self::TransferEncoding,
+        Self::BothLengths,
+        Self::Chunk,
+    ];
+
+    /// What is wrong, for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HeadTooLong => {
+                "the request's head is longer than 64 KiB or has more than 100 lines"
+            }
+            Self::LineEnding => "a line does not end in CRLF, or holds a stray control byte",
+            Self::RequestLine => "the request line is not `METHOD target HTTP/1.x`",
+            Self::HeaderName => "a header line is folded, empty-named or has a malformed name",
+            Self::Host => "exactly one Host header is required",
+            Self::ContentLength => "Content-Length appears twice or is not a plain number",
+            Self::TransferEncoding => {
+                "the only Transfer-Encoding accepted is `chunked`, once, under HTTP/1.1"
+            }
+            Self::BothLengths => "Content-Length and Transfer-Encoding exclude each other",
+            Self::Chunk => "a chunk of the body is malformed",
+        }
+    }
+
+    /// A small number that names this violation, for the stand-in request.
+    pub(crate) fn index(self) -> usize {
+        Self::ALL.iter().position(|one| *one == self).unwrap_or(0)
+    }
+
+    pub(crate) fn from_index(index: usize) -> Option<Self> {
+        Self::ALL.get(index).copied()
+    }
+}
+
+/// Follows one direction of an HTTP/1 connection from message to message.
+#[derive(Debug)]
+pub struct Framing {
+    state: State,
+    /// The line or head being collected.
+    held: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Head,
+    /// This many bytes of a body of known length are to come.
+    Body(u64),
+    ChunkSize,
+    ChunkData(u64),
+    /// The CRLF behind a chunk's data; how many of its bytes were seen.
+    ChunkEnd(u8),
+    Trailers,
+}
+
+impl From<Violation> for Refusal {
+    fn from(violation: Violation) -> Self {
+        Self::Malformed(violation.as_str())
+    }
+}
+
+/// How long a message's body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyLength {
+    Known(u64),
+    Chunked,
+}
+
+impl Default for Framing {
+    fn default() -> Self {
+        Self { state: State::Head, held: Vec::with_capacity(1024) }
+    }
+}
+
+impl Framing {
+    /// Reads `input` whole and appends to `good` what may be passed on. A head is passed on only
+    /// once it is complete and found good. After an error the machine must not be used again.
+    pub fn read(&mut self, mut input: &[u8], good: &mut BytesMut) -> Result<(), Violation> {
+        while !input.is_empty() {
+            input = match self.state {
+                State::Head => self.head(input, good)?,
+                State::Body(left) => {
+                    let (rest, left) = pass(input, left, good);
+                    self.state = if left == 0 { State::Head } else { State::Body(left) };
+                    rest
+                }
+                State::ChunkSize => self.chunk_size(input, good)?,
+                State::ChunkData(left) => {
+                    let (rest, left) = pass(input, left, good);
+                    self.state =
+                        if left == 0 { State::ChunkEnd(0) } else { State::ChunkData(left) };
+                    rest
+                }
+                State::ChunkEnd(seen) => {
+                    if input[0] != b"\r\n"[usize::from(seen)] {
+                        return Err(Violation::Chunk);
+                    }
+                    good.extend_from_slice(&input[..1]);
+                    self.state = if seen == 0 { State::ChunkEnd(1) } else { State::ChunkSize };
+                    &input[1..]
+                }
+                State::Trailers => self.trailers(input, good)?,
+            };
+        }
+        Ok(())
+    }
+
+    /// Whether the message's head is complete and its body is not.
+    pub fn in_body(&self) -> bool {
+        self.state != State::Head
+    }
+
+    fn head<'a>(&mut self, input: &'a [u8], good: &mut BytesMut) -> Result<&'a [u8], Violation> {
+        let known = self.held.len();
+        self.held.extend_from_slice(input);
+        let from = known.saturating_sub(3);
+        let Some(at) = self.held[from..].windows(4).position(|four| four == b"\r\n\r\n") else {
+            // Found early, so that a head that can no longer become good does not wait for an
+            // end that never comes.
+            if self.held.len() > HEAD_LIMIT {
+                return Err(Violation::HeadTooLong);
+            }
+            check_lines(&self.held, known)?;
+            return Ok(&[]);
+        };
+        let end = from + at + 4;
+        if end > HEAD_LIMIT {
+            return Err(Violation::HeadTooLong);
+        }
+        let length = check_head(&self.held[..end])?;
+        good.extend_from_slice(&self.held[..end]);
+        self.held.clear();
+        self.state = match length {
+            BodyLength::Known(0) => State::Head,
+            BodyLength::Known(length) => State::Body(length),
+            BodyLength::Chunked => State::ChunkSize,
+        };
+        Ok(&input[end - known..])
+    }
+
+    fn chunk_size<'a>(
+        &mut self,
+        input: &'a [u8],
+        good: &mut BytesMut,
+    ) -> Result<&'a [u8], Violation> {
+        let (line, rest) = self.line(input, 18).ok_or(Violation::Chunk)?;
+        if !line {
+            return Ok(rest);
+        }
+        let digits = self.held.strip_suffix(b"\r\n").ok_or(Violation::Chunk)?;
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
+            return Err(Violation::Chunk);
+        }
+        let text = std::str::from_utf8(digits).map_err(|_| Violation::Chunk)?;
+        let size = u64::from_str_radix(text, 16).map_err(|_| Violation::Chunk)?;
+        good.extend_from_slice(&self.held);
+        self.held.clear();
+        self.state = if size == 0 { State::Trailers } else { State::ChunkData(size) };
+        Ok(rest)
+    }
+
+    fn trailers<'a>(
+        &mut self,
+        input: &'a [u8],
+        good: &mut BytesMut,
+    ) -> Result<&'a [u8], Violation> {
+        let (line, rest) = self.line(input, TRAILER_LIMIT).ok_or(Violation::HeadTooLong)?;
+        if !line {
+            return Ok(rest);
+        }
+        let text = self.held.strip_suffix(b"\r\n").ok_or(Violation::LineEnding)?;
+        if text.is_empty() {
+            self.state = State::Head;
+        } else {
+            let (name, _) = header_line(text)?;
+            if ["host", "content-length", "transfer-encoding"].iter().any(|n| is_named(name, n)) {
+                return Err(Violation::HeaderName);
+            }
+        }
+        good.extend_from_slice(&self.held);
+        self.held.clear();
+        Ok(rest)
+    }
+
+    /// Collects up to and including a LF; `None` when the line is longer than `limit`.
+    fn line<'a>(&mut self, input: &'a [u8], limit: usize) -> Option<(bool, &'a [u8])> {
+        let end = input.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+        let taken = end.unwrap_or(input.len());
+        self.held.extend_from_slice(&input[..taken]);
+        (self.held.len() <= limit).then_some((end.is_some(), &input[taken..]))
+    }
+}
+
+fn pass<'a>(input: &'a [u8], left: u64, good: &mut BytesMut) -> (&'a [u8], u64) {
+    let take = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
+    good.extend_from_slice(&input[..take]);
+    (&input[take..], left - take as u64)
+}
+
+/// No bare CR, no bare LF, no NUL among what came behind the first `known` bytes. A CR at the
+/// very end may yet be completed.
+fn check_lines(held: &[u8], known: usize) -> Result<(), Violation> {
+    for at in known..held.len() {
+        let before = at.checked_sub(1).map(|at| held[at]);
+        let good = match held[at] {
+            b'\n' => before == Some(b'\r'),
+            0 => false,
+            _ => before != Some(b'\r'),
+        };
+        if !good {
+            return Err(Violation::LineEnding);
+        }
+    }
+    if held.starts_with(b"\r") { Err(Violation::RequestLine) } else { Ok(()) }
+}
+
+/// Checks a complete head, its empty line included, and says how long the body is.
+pub fn check_head(head: &[u8]) -> Result<BodyLength, Violation> {
+    check_lines(head, 0)?;
+    let text = head.strip_suffix(b"\r\n\r\n").ok_or(Violation::LineEnding)?;
+    let mut lines = text.split(|byte| *byte == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
+    let eleven = request_line(lines.next().unwrap_or_default())?;
+
+    let (mut hosts, mut length, mut chunked) = (0_usize, None, false);
+    for (count, line) in lines.enumerate() {
+        if count >= HEADER_LIMIT {
+            return Err(Violation::HeadTooLong);
+        }
+        let (name, value) = header_line(line)?;
+        if is_named(name, "host") {
+            hosts += 1;
+        } else if is_named(name, "content-length") {
+            if length.is_some() || !exactly(name, "content-length") {
+                return Err(Violation::ContentLength);
+            }
+            length = Some(content_length(value)?);
+        } else if is_named(name, "transfer-encoding") {
+            let good = eleven && !chunked && exactly(name, "transfer-encoding");
+            if !good || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Violation::TransferEncoding);
+            }
+            chunked = true;
+        }
+    }
+    if hosts > 1 || (eleven && hosts == 0) {
+        return Err(Violation::Host);
+    }
+    match (length, chunked) {
+        (Some(_), true) => Err(Violation::BothLengths),
+        (None, true) => Ok(BodyLength::Chunked),
+        (length, false) => Ok(BodyLength::Known(length.unwrap_or(0))),
+    }
+}
+
+/// Whether the version is 1.1.
+fn request_line(line: &[u8]) -> Result<bool, Violation> {
+    let mut parts = line.split(|byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Violation::RequestLine);
+    };
+    let good = !method.is_empty()
+        && method.iter().all(|byte| is_token(*byte))
+        && method != STAND_IN_METHOD.as_bytes()
+        && !target.is_empty()
+        && target.iter().all(|byte| byte.is_ascii_graphic());
+    match (good, version) {
+        (true, b"HTTP/1.1") => Ok(true),
+        (true, b"HTTP/1.0") => Ok(false),
+        _ => Err(Violation::RequestLine),
+    }
+}
+
+fn header_line(line: &[u8]) -> Result<(&[u8], &[u8]), Violation> {
+    let colon = line.iter().position(|byte| *byte == b':').ok_or(Violation::HeaderName)?;
+    let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+    if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+        return Err(Violation::HeaderName);
+    }
+    if value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        return Err(Violation::LineEnding);
+    }
+    Ok((name, value))
+}
+
+fn content_length(value: &[u8]) -> Result<u64, Violation> {
+    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(value).map_err(|_| Violation::ContentLength)?;
+    match text.parse::<u64>() {
+        // hyper's own bound: the greatest values are markers there.
+        Ok(length) if digits && length < u64::MAX - 2 => Ok(length),
+        _ => Err(Violation::ContentLength),
+    }
+}
+
+/// Whether a server that reads `_` as `-` would take this header for `wanted`.
+pub(super) fn is_named(name: &[u8], wanted: &str) -> bool {
+    name.len() == wanted.len()
+        && name
+            .iter()
+            .zip(wanted.bytes())
+            .all(|(have, want)| have.eq_ignore_ascii_case(&want) || (*have == b'_' && want == b'-'))
+}
+
+fn exactly(name: &[u8], wanted: &str) -> bool {
+    name.eq_ignore_ascii_case(wanted.as_bytes())
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The method of the request that stands in for a refused one, so that hyper can answer it. No
+/// agent can send it over HTTP/1: the request line check above refuses it.
+pub(crate) const STAND_IN_METHOD: &str = "X-EXEAT-REFUSED";
+
+#[cfg(test)]
+#[path = "framing_tests.rs"]
+mod tests;

@@ -1,0 +1,242 @@
+//! Headers that end at this proxy, in both directions.
+
+use super::framing::{Violation, is_named};
+use super::target::{Origin, Target};
+use crate::refusal::Refusal;
+use http::header::{
+    ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
+
+const HOP_BY_HOP: [HeaderName; 6] = [
+    CONNECTION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// By these, frameworks and servers replace the method or the path of a request.
+const REPLACING: [&str; 5] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+/// By these, a proxy tells what it was asked. This one tells nothing, and the agent is none.
+const FORWARDED: [&str; 9] = [
+    "forwarded",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-forwarded-uri",
+    "x-host",
+    "x-original-host",
+];
+/// Those that say where a message ends. Another spelling of one of them is refused.
+const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "host"];
+
+/// Refuses a head whose headers would make the server do something else than what is decided on.
+pub(super) fn unambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
+    for name in headers.keys() {
+        if is_one_of(name, &REPLACING) {
+            return Err(Refusal::Malformed(
+                "a header replaces the method or the path of the request; ask for them directly",
+            ));
+        }
+        if is_one_of(name, &FRAMING) && !FRAMING.contains(&name.as_str()) {
+            return Err(Violation::HeaderName.into());
+        }
+    }
+    Ok(())
+}
+
+fn is_one_of(name: &HeaderName, names: &[&str]) -> bool {
+    names.iter().any(|one| is_named(name.as_str().as_bytes(), one))
+}
+
+/// Turns the head that the agent sent into the head that goes out, but for where it goes.
+/// `length` is the body's length where it is known and belongs on the wire.
+pub(super) fn clean(parts: Parts, target: &Target, length: Option<u64>) -> Request<()> {
+    let Parts { method, mut headers, .. } = parts;
+    let trailers =
+        headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
+    strip_hop_by_hop(&mut headers);
+    for name in [EXPECT, CONTENT_LENGTH, PROXY_AUTHORIZATION, HOST, TRAILER] {
+        headers.remove(name);
+    }
+    headers.remove("http2-settings");
+    let forwarded: Vec<HeaderName> =
+        headers.keys().filter(|name| is_one_of(name, &FORWARDED)).cloned().collect();
+    for name in forwarded {
+        headers.remove(name);
+    }
+    join_cookies(&mut headers);
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if target.websocket {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    let mut request = Request::new(());
+    *request.method_mut() = method;
+    *request.headers_mut() = headers;
+    request
+}
+
+/// Writes the origin and the path into a head, in the form of the HTTP version that is spoken
+/// there. May be done again for another version.
+///
+/// # Errors
+/// Only when the normalised parts do not make a URI.
+pub(super) fn address<B>(
+    request: &mut Request<B>,
+    target: &Target,
+    origin: &Origin,
+    version: Version,
+) -> Result<(), http::Error> {
+    let path: PathAndQuery = target.path_and_query().parse()?;
+    let uri = Uri::builder().path_and_query(path);
+    let headers = request.headers_mut();
+    let uri = if version == Version::HTTP_2 {
+        headers.remove(HOST);
+        uri.scheme(origin.scheme(false).as_str()).authority(origin.authority_text())
+    } else {
+        // Over HTTP/1 it would need a Connection header of its own, and servers do without.
+        headers.remove(TE);
+        headers.insert(HOST, origin.authority().clone());
+        uri
+    };
+    *request.uri_mut() = uri.build()?;
+    *request.version_mut() = version;
+    Ok(())
+}
+
+/// Cleans the head of a response. What an upstream says about the connection to it, and about
+/// other ways to reach it (HTTP/3), is not for the agent.
+pub(super) fn incoming(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    headers.remove(ALT_SVC);
+}
+
+/// Removes the headers of one hop, and those that Connection names.
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+        // These belong to the message, whatever Connection says.
+        .filter(|name| *name != HOST && *name != CONTENT_LENGTH)
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// HTTP/2 may split Cookie; HTTP/1 servers expect one (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() < 2 {
+        return;
+    }
+    if let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::Endpoint;
+    use exeat_policy::normal::Host;
+    use std::sync::Arc;
+
+    fn send(version: Version, headers: &[(&'static str, &'static str)]) -> Request<()> {
+        let mut request = Request::builder().method("POST").uri("/a/../b?q=1");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let to = Endpoint { host: Host::parse("api.example.com").unwrap(), port: 8443 };
+        let origin = Origin::new(true, Arc::new(to));
+        let target = Target { path: "/b".into(), query: Some("q=1".into()), websocket: false };
+        let parts = request.body(()).unwrap().into_parts().0;
+        let mut request = clean(parts, &target, Some(3));
+        address(&mut request, &target, &origin, version).unwrap();
+        request
+    }
+
+    #[test]
+    fn what_goes_out_is_what_was_decided() {
+        let sent = send(Version::HTTP_11, &[("host", "API.example.com.:8443")]);
+        assert_eq!(sent.uri(), "/b?q=1");
+        assert_eq!(sent.headers()[HOST], "api.example.com:8443");
+        let sent = send(Version::HTTP_2, &[("host", "API.example.com.:8443")]);
+        assert_eq!(sent.uri(), "https://api.example.com:8443/b?q=1");
+        assert!(!sent.headers().contains_key(HOST));
+    }
+
+    #[test]
+    fn headers_that_replace_the_request_are_refused() {
+        let checked = |name: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("DELETE"));
+            unambiguous(&headers)
+        };
+        for name in [
+            "x-http-method-override",
+            "x_http_method_override",
+            "x-http-method",
+            "x-original-url",
+            "x-rewrite_url",
+            "content_length",
+            "transfer_encoding",
+        ] {
+            assert!(checked(name).is_err(), "{name}");
+        }
+        for name in ["content-length", "x-method", "accept", "x-forwarded-for"] {
+            assert!(checked(name).is_ok(), "{name}");
+        }
+        let sent = send(Version::HTTP_11, &[("x-forwarded-host", "other"), ("x_host", "other")]);
+        assert_eq!(sent.headers().len(), 2, "{sent:?}");
+    }
+
+    #[test]
+    fn one_hop_ends_here() {
+        let sent = send(
+            Version::HTTP_11,
+            &[
+                ("connection", "keep-alive, X-Secret , upgrade"),
+                ("x-secret", "1"),
+                ("upgrade", "h2c"),
+                ("http2-settings", "AAMAAABkAAQAAP__"),
+                ("te", "trailers"),
+                ("keep-alive", "timeout=5"),
+                ("proxy-connection", "keep-alive"),
+                ("proxy-authorization", "Basic eA=="),
+                ("expect", "100-continue"),
+                ("content-length", "77"),
+                ("accept", "*/*"),
+                ("cookie", "a=1"),
+                ("cookie", "b=2"),
+            ],
+        );
+        let mut left: Vec<_> =
+            sent.headers().iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
+        left.sort();
+        let want =
+            ["accept: */*", "content-length: 3", "cookie: a=1; b=2", "host: api.example.com:8443"];
+        assert_eq!(left, want);
+    }
+}

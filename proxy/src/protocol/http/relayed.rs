@@ -1,0 +1,102 @@
+//! A response's body on its way to the agent: counted, cut off when the policy changes, and the
+//! end of it stated however it comes.
+
+use super::Inner;
+use super::pool::{Key, Sender, Upstream};
+use crate::gate::{Ending, Recorded, Standing};
+use crate::refusal::Refusal;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What happens once a response has ended.
+pub(super) struct Closing {
+    pub(super) session: Arc<Inner>,
+    pub(super) recorded: Recorded,
+    pub(super) ending: Ending,
+    /// Goes back to the pool if the response was read to its end.
+    pub(super) upstream: Option<(Key, Upstream)>,
+}
+
+/// See the module.
+pub(super) struct Relayed {
+    inner: Incoming,
+    standing: Standing,
+    ended: bool,
+    closing: Option<Closing>,
+}
+
+impl Relayed {
+    pub(super) fn new(inner: Incoming, standing: Standing, closing: Closing) -> Self {
+        Self { inner, standing, ended: false, closing: Some(closing) }
+    }
+
+    fn cut(&mut self, refusal: Refusal) -> BoxError {
+        if let Some(closing) = &mut self.closing {
+            closing.ending.refusal = Some(refusal.clone());
+        }
+        refusal.into()
+    }
+}
+
+impl Body for Relayed {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+        match frame {
+            None => {
+                this.ended = true;
+                Poll::Ready(None)
+            }
+            Some(Err(error)) => {
+                tracing::debug!(%error, "Response broke off");
+                this.cut(Refusal::UpstreamProtocol);
+                Poll::Ready(Some(Err(error.into())))
+            }
+            Some(Ok(frame)) => {
+                if let Err(refusal) = this.standing.check() {
+                    return Poll::Ready(Some(Err(this.cut(refusal))));
+                }
+                if let (Some(closing), Some(data)) = (&this.closing, frame.data_ref()) {
+                    closing.recorded.counts().add_in(data.len());
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for Relayed {
+    fn drop(&mut self) {
+        let Some(mut closing) = self.closing.take() else { return };
+        let whole = self.ended || self.inner.is_end_stream();
+        // HTTP/2 is in the pool already.
+        if let Some((key, upstream)) = closing.upstream.take()
+            && matches!(upstream.sender, Sender::Http1(_))
+            && whole
+        {
+            closing.session.http.pool.put(key, upstream);
+        }
+        // The record follows once the request's body has ended too.
+        closing.recorded.end(closing.ending);
+    }
+}

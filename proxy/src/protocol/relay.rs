@@ -1,0 +1,155 @@
+//! Bytes both ways, until either side ends, nothing moves for long, or the policy changes.
+
+use crate::gate::{Counts, Standing};
+use crate::refusal::Refusal;
+use crate::tls::hello::HELLO_LIMIT;
+use bytes::{Buf, BytesMut};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// A relay on which nothing moves for this many minutes is ended.
+const IDLE_MINUTES: u32 = 60;
+/// First bytes that are held until it is clear what they are.
+const FIRST_LIMIT: usize = HELLO_LIMIT;
+/// How long open relays may go on once the proxy drains.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Relays. Returns why it was cut off, where it was.
+pub(super) async fn relay<A, B>(
+    agent: &mut A,
+    upstream: &mut B,
+    counts: &Counts,
+    standing: &mut Standing,
+    drain: &CancellationToken,
+) -> Option<Refusal>
+where
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let drained = async {
+        drain.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = copy_bidirectional(agent, upstream) => match ended {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                error.downcast::<Refusal>().ok()
+            }
+            _ => None,
+        },
+        refusal = standing.revoked() => Some(refusal),
+        () = idle(counts) => None,
+        () = drained => None,
+    }
+}
+
+/// Returns once nothing has moved for [`IDLE_MINUTES`].
+async fn idle(counts: &Counts) {
+    let mut minutes = interval(Duration::from_secs(60));
+    minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut last, mut still) = (counts.totals(), 0);
+    loop {
+        minutes.tick().await;
+        let now = counts.totals();
+        still = if now == last { still + 1 } else { 0 };
+        last = now;
+        if still > IDLE_MINUTES {
+            return;
+        }
+    }
+}
+
+/// Looks at the first bytes of a relay, however late they come.
+pub(super) trait Guard: Send {
+    /// Whether these bytes may pass; `None` where more are needed to tell.
+    fn check(&self, first: &[u8]) -> Option<Result<(), Refusal>>;
+}
+
+/// The agent's side of a relay: counts, and where guarded holds the first bytes until it is clear
+/// that they may pass.
+pub(super) struct Watched<T> {
+    inner: T,
+    counts: Counts,
+    guard: Option<Box<dyn Guard>>,
+    held: BytesMut,
+}
+
+impl<T> Watched<T> {
+    pub(super) fn new(inner: T, counts: Counts, guard: Option<Box<dyn Guard>>) -> Self {
+        Self { inner, counts, guard, held: BytesMut::new() }
+    }
+}
+
+impl<T: AsyncRead + Unpin> Watched<T> {
+    fn poll_guarded(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(guard) = &self.guard {
+            let mut space = [0; 2048];
+            let mut read = ReadBuf::new(&mut space);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
+            let ended = read.filled().is_empty();
+            self.held.extend_from_slice(read.filled());
+            match guard.check(&self.held) {
+                Some(Ok(())) => self.guard = None,
+                None if !ended && self.held.len() < FIRST_LIMIT => {}
+                _ if ended && self.held.is_empty() => self.guard = None,
+                Some(Err(refusal)) => return Poll::Ready(Err(refused(refusal))),
+                None => {
+                    let refusal = Refusal::Malformed("the first bytes say too little");
+                    return Poll::Ready(Err(refused(refusal)));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn refused(refusal: Refusal) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, refusal)
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        ready!(this.poll_guarded(cx))?;
+        let before = buf.filled().len();
+        if this.held.is_empty() {
+            ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+        } else {
+            let take = this.held.len().min(buf.remaining());
+            buf.put_slice(&this.held[..take]);
+            this.held.advance(take);
+        }
+        let read = buf.filled().len() - before;
+        this.counts.add_out(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.inner).poll_write(cx, buf))?;
+        self.counts.add_in(written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

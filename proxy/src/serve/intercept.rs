@@ -1,0 +1,85 @@
+//! TLS that is taken apart: the agent's side of it.
+
+use super::Front;
+use crate::gate::{Endpoint, Subject};
+use crate::protocol::http::{Origin, Session};
+use crate::refusal::Refusal;
+use crate::tls::LeafError;
+use crate::wire::{Io, Prefixed};
+use exeat_policy::normal::{Host, Name};
+use exeat_policy::pattern::Scheme;
+use rustls::ServerConfig;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_rustls::LazyConfigAcceptor;
+
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+impl Front {
+    /// Ends the agent's TLS here and serves the HTTP inside. A handshake for another name than
+    /// the connection's is completed too, so that its client can read why it is refused.
+    pub(super) async fn intercept(
+        &self,
+        stream: Prefixed<Io>,
+        to: Arc<Endpoint>,
+    ) -> io::Result<()> {
+        let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream);
+        let start = match timeout(HANDSHAKE, acceptor).await? {
+            Ok(start) => start,
+            Err(error) => {
+                let subject = Subject::connection(Scheme::Tls, &to);
+                let refusal = Refusal::Malformed("the TLS ClientHello cannot be read");
+                self.agent.gate.refuse(&subject, &refusal, None);
+                return Err(error);
+            }
+        };
+        let (config, refusal) =
+            self.leaf_for(&to.host, start.client_hello().server_name()).map_err(io::Error::other)?;
+        let stream = match timeout(HANDSHAKE, start.into_stream(config)).await? {
+            Ok(stream) => stream,
+            Err(error) => {
+                // Most often a client that does not read the variables which name our bundle.
+                tracing::info!(host = %to.host, %error, "TLS handshake with the agent failed");
+                return Err(error);
+            }
+        };
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let session = Session::new(self.http.clone(), Origin::new(true, to), refusal);
+        if http2 { session.serve_http2(stream).await } else { session.serve_http1(stream).await }
+    }
+
+    /// The certificate to show, and why every request is refused where the name is not the one.
+    fn leaf_for(
+        &self,
+        host: &Host,
+        server_name: Option<&str>,
+    ) -> Result<(Arc<ServerConfig>, Option<Refusal>), LeafError> {
+        let asked = server_name.map(Name::parse);
+        match (host, asked) {
+            (Host::Name(name), Some(Ok(asked))) if asked == *name => {
+                Ok((self.agent.leaves.config(name.as_str())?, None))
+            }
+            (Host::Ip(ip), None) => Ok((self.agent.leaves.config(&address(*ip))?, None)),
+            (Host::Name(name), None) => {
+                Ok((self.agent.leaves.config(name.as_str())?, Some(Refusal::SniMissing)))
+            }
+            (_, Some(Ok(asked))) => {
+                Ok((self.agent.leaves.config_once(asked.as_str())?, Some(Refusal::SniMismatch)))
+            }
+            (host, Some(Err(_))) => {
+                let name = match host {
+                    Host::Name(name) => name.to_string(),
+                    Host::Ip(ip) => address(*ip),
+                };
+                Ok((self.agent.leaves.config_once(&name)?, Some(Refusal::SniMismatch)))
+            }
+        }
+    }
+}
+
+fn address(ip: IpAddr) -> String {
+    ip.to_string()
+}

@@ -6,16 +6,17 @@ use crate::world::{Destination, Upstream, World};
 use anyhow::Context as _;
 use clap::Args;
 use exeat_audit::record::Genesis;
+use exeat_policy::body::BodyPatterns;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Durability, Snapshot};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier};
-use exeat_proxy::connection::{Connect, Meaning, Names, Parts, Pipeline, Resolve};
 use exeat_proxy::control::{Client, ControlConfig, Roots};
-use exeat_proxy::metrics::ProxyMetrics;
-use exeat_proxy::resolve::Resolver;
-use exeat_proxy::spool::{AuditLog, SpoolConfig, ship};
-use exeat_proxy::state::PolicyState;
-use exeat_proxy::tls::PodCa;
+use exeat_proxy::dial::{Connect, Resolve, Resolver};
+use exeat_proxy::dns::{Meaning, Names};
+use exeat_proxy::run::{Assembly, Proxy, Sink, Source};
+use exeat_proxy::serve::Front;
+use exeat_proxy::spool::SpoolConfig;
+use exeat_proxy::wire::Io;
 use futures::future::BoxFuture;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -23,7 +24,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio_util::sync::CancellationToken;
 
 /// Rules of the policy, of which one or some allow what the client asks for.
 const RULES: usize = 100;
@@ -91,7 +91,7 @@ impl Resolve for Atlas {
 }
 
 impl Connect for Atlas {
-    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<TcpStream>> {
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Io>> {
         let port = match address.port() {
             80 => self.upstream.plain,
             9000 => self.upstream.raw,
@@ -100,37 +100,36 @@ impl Connect for Atlas {
         Box::pin(async move {
             let stream = TcpStream::connect(("127.0.0.1", port)).await?;
             stream.set_nodelay(true)?;
-            Ok(stream)
+            Ok(stream.into())
         })
     }
 }
 
 pub(crate) async fn serve(args: &ExeatArgs) -> anyhow::Result<()> {
-    let upstream = Upstream::of(&args.upstream)?;
-    let pipeline = assemble(args, upstream)?;
+    let mut proxy = assemble(args, Upstream::of(&args.upstream)?).await?;
     let mut ports = Vec::new();
     for destination in 0..Destination::ALL.len() {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         ports.push(listener.local_addr()?.port());
-        tokio::spawn(accept(listener, destination, pipeline.clone()));
+        tokio::spawn(accept(listener, destination, proxy.front.clone()));
     }
     ready(&ports);
-    std::future::pending().await
+    Err(proxy.tasks.ended().await)
 }
 
-async fn accept(listener: TcpListener, destination: usize, pipeline: Arc<Pipeline>) {
+async fn accept(listener: TcpListener, destination: usize, front: Arc<Front>) {
     let mut n = 0_u16;
     while let Ok((stream, _)) = listener.accept().await {
         // Two connections in turn to each of many names: the first, and one that is not.
         let address = Atlas::synthetic(destination, n / 2);
         n = n.wrapping_add(1);
         let original = SocketAddr::new(address, Destination::ALL[destination].port());
-        tokio::spawn(pipeline.clone().serve(stream, original));
+        tokio::spawn(front.clone().serve(stream.into(), original));
     }
 }
 
 /// The proxy, put together from its library.
-fn assemble(args: &ExeatArgs, upstream: Upstream) -> anyhow::Result<Arc<Pipeline>> {
+async fn assemble(args: &ExeatArgs, upstream: Upstream) -> anyhow::Result<Proxy> {
     let roots = World::open(&args.world).text("ca.crt")?;
     let [keys, trust, spool] = ["keys", "trust", "spool"].map(|name| args.dir.join(name));
     for dir in [&keys, &trust, &spool] {
@@ -138,16 +137,6 @@ fn assemble(args: &ExeatArgs, upstream: Upstream) -> anyhow::Result<Arc<Pipeline
     }
     let token = keys.join("token");
     std::fs::write(&token, args.dir.to_string_lossy().as_bytes())?;
-    let policy = Arc::new(PolicyState::default());
-    policy.replace(&snapshot(&roots, args)?);
-    let metrics = Arc::new(ProxyMetrics::new()?);
-    let config = SpoolConfig {
-        spool_dir: spool,
-        keys_dir: keys.clone(),
-        max_bytes: 900 << 20,
-        genesis: genesis(),
-    };
-    let (audit, shipping, _end) = AuditLog::open(config, policy.clone(), metrics.clone())?;
     let collector = Client::new(ControlConfig {
         url: format!("https://127.0.0.1:{}", upstream.collector),
         token,
@@ -156,18 +145,24 @@ fn assemble(args: &ExeatArgs, upstream: Upstream) -> anyhow::Result<Arc<Pipeline
         // Asked for nothing: the collector is an address.
         resolver: Resolver::new(&[[127, 0, 0, 1].into()])?,
     })?;
-    tokio::spawn(ship::ship(shipping, collector, metrics.clone()));
     let atlas = Arc::new(Atlas { upstream });
-    Ok(Pipeline::new(Parts {
-        policy,
-        metrics,
-        audit,
+    let assembly = Assembly {
+        spool: SpoolConfig {
+            spool_dir: spool,
+            keys_dir: keys,
+            max_bytes: 900 << 20,
+            genesis: genesis(),
+        },
+        trust_dir: trust,
+        source: Source::None,
+        sink: Sink::Ship(Box::new(collector)),
         resolver: atlas.clone(),
-        names: atlas.clone(),
-        connector: atlas,
-        ca: Arc::new(PodCa::load_or_create(&keys, &trust, "")?),
-        drain: CancellationToken::new(),
-    }))
+        connector: atlas.clone(),
+        names: atlas,
+    };
+    let proxy = assembly.build().await?;
+    proxy.policies.replace(&snapshot(&roots, args)?);
+    Ok(proxy)
 }
 
 fn genesis() -> Genesis {
@@ -185,6 +180,11 @@ fn genesis() -> Genesis {
 
 /// An allow list as a team may have: other hosts, and ours with path and method.
 fn snapshot(roots: &str, args: &ExeatArgs) -> anyhow::Result<Snapshot> {
+    // A policy that does not compile denies everything, and would be found only then.
+    let checked = |patterns: Vec<String>| match BodyPatterns::compile(&patterns) {
+        Ok(_) => Ok(patterns),
+        Err(error) => Err(error),
+    };
     let mut rules = vec![
         rule("api", "https://api.example.com/v1/**"),
         rule("plain", "http://api.example.com/v1/**"),
@@ -197,11 +197,11 @@ fn snapshot(roots: &str, args: &ExeatArgs) -> anyhow::Result<Snapshot> {
     ];
     if args.scanning {
         rules.push(RuleSource {
-            deny_body_patterns: literals(),
+            deny_body_patterns: checked(literals())?,
             ..rule("literals", "https://literals.example.com/v1/**")
         });
         rules.push(RuleSource {
-            deny_body_patterns: REGEXES.map(str::to_owned).to_vec(),
+            deny_body_patterns: checked(REGEXES.map(str::to_owned).to_vec())?,
             ..rule("regexes", "https://regexes.example.com/v1/**")
         });
     }
@@ -261,13 +261,13 @@ fn literals() -> Vec<String> {
 /// Formats of secrets and of people's data.
 const REGEXES: [&str; 10] = [
     r"AKIA[0-9A-Z]{16}",
-    r"ghp_[0-9A-Za-z]{36}",
     r"xox[bp]-[0-9]{10}",
     r"-----BEGIN (RSA |EC )?PRIVATE KEY-----",
-    r"sk-[0-9A-Za-z]{32}",
-    r"eyJ[0-9A-Za-z_]{12}",
     r"(?-u:\b)[0-9]{3}-[0-9]{2}-[0-9]{4}(?-u:\b)",
     r"(?-u:\b)4[0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?-u:\b)",
     r"password[=:][^ ]{8}",
-    r"confidential|internal use only",
+    r"ghp_[0-9a-f]{8}",
+    r"authorization: (basic|bearer) ",
+    r"internal[ -]use[ -]only",
+    r"do not (forward|distribute)",
 ];

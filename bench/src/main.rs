@@ -6,10 +6,14 @@
 
 mod client;
 mod collector;
+mod decisions;
 mod exeat;
+mod goals;
 mod machine;
+mod memory;
 mod peers;
 mod process;
+mod profile;
 mod report;
 mod results;
 mod run;

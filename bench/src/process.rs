@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -18,6 +19,8 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     /// In the order in which the process names them.
     pub(crate) ports: Vec<u16>,
+    /// Removed after the process has ended.
+    kept: Option<TempDir>,
 }
 
 /// Resident memory, in KiB.
@@ -67,9 +70,15 @@ impl Process {
         Ok(process)
     }
 
+    /// With a directory that it needs for as long as it runs.
+    pub(crate) fn keeping(mut self, dir: TempDir) -> Self {
+        self.kept = Some(dir);
+        self
+    }
+
     fn new(child: Child, ports: Vec<u16>) -> anyhow::Result<Self> {
         let pid = child.id().context("the child ended at once")?;
-        Ok(Self { child, pid, ports })
+        Ok(Self { child, pid, ports, kept: None })
     }
 
     /// User and system time of the process and of those that it started.

@@ -1,5 +1,9 @@
 //! What was measured, as tables for people and as JSON.
 
+use crate::decisions::Decision;
+use crate::goals::Goal;
+use crate::memory::{CONNECTIONS, Footprint};
+use crate::process::Memory;
 use crate::results::{Ratio, Round, Value, ratio, typical};
 use crate::start::Proxy;
 use crate::work::Work;
@@ -20,6 +24,9 @@ pub(crate) struct Report {
     /// Worker threads by name.
     pub(crate) threads: Vec<(String, usize)>,
     pub(crate) rounds: Vec<Round>,
+    pub(crate) memory: Vec<(String, Footprint)>,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) goals: Vec<Goal>,
 }
 
 /// A column of a work's table.
@@ -49,7 +56,11 @@ impl fmt::Display for Report {
             self.sync_us,
             threads.join(", ")
         )?;
-        Work::value_variants().iter().try_for_each(|work| self.table(f, *work))
+        Work::value_variants().iter().try_for_each(|work| self.table(f, *work))?;
+        self.memory(f)?;
+        self.decisions(f)?;
+        writeln!(f, "\n### Goals\n\n| | wanted | measured | met |\n|---|--:|--:|---|")?;
+        self.goals.iter().try_for_each(|goal| writeln!(f, "{}", goal.row()))
     }
 }
 
@@ -72,6 +83,43 @@ impl Report {
                 write!(f, " {} |", self.cell(work, name, column))?;
             }
             writeln!(f)?;
+        }
+        Ok(())
+    }
+
+    fn memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.memory.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\n### Memory\n\nResident MiB, and how much of it is anonymous\n")?;
+        writeln!(f, "| | idle | {CONNECTIONS} connections | before | after 1 GiB down |")?;
+        writeln!(f, "|---|--:|--:|--:|--:|")?;
+        for (name, found) in &self.memory {
+            let cell = |it: Memory| {
+                format!("{:.1} ({:.1})", it.rss as f64 / 1024.0, it.anonymous as f64 / 1024.0)
+            };
+            let Footprint { idle, open, before, after, through_mib } = *found;
+            let short =
+                if through_mib < 1024 { format!(", {through_mib} MiB") } else { String::new() };
+            writeln!(
+                f,
+                "| {name} | {} | {} | {} | {}{short} |",
+                cell(idle),
+                cell(open),
+                cell(before),
+                cell(after)
+            )?;
+        }
+        Ok(())
+    }
+
+    fn decisions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.decisions.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\n### Decisions\n\n| | rules | ns |\n|---|--:|--:|")?;
+        for Decision { kind, rules, nanoseconds } in &self.decisions {
+            writeln!(f, "| {kind} | {rules} | {nanoseconds:.0} |")?;
         }
         Ok(())
     }

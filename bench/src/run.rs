@@ -1,9 +1,13 @@
 //! The comparison: rounds in which each proxy is measured in its turn.
 
+use crate::decisions;
 use crate::exeat;
+use crate::goals::goals;
 use crate::machine::{cores, sync_cost};
+use crate::memory::{self, Footprint};
 use crate::peers::{Peer, Setting};
 use crate::process::{Process, in_memory};
+use crate::profile::profile;
 use crate::report::Report;
 use crate::results::{Round, mark};
 use crate::start::Proxy;
@@ -12,7 +16,7 @@ use crate::work::{Load, Work, measure};
 use crate::world::{Destination, Upstream, World};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -38,6 +42,12 @@ pub(crate) struct RunArgs {
     /// Where the spool's file system is: by default beside this program.
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// Instead of the comparison: record Exeat at the first kind of work with `perf`.
+    #[arg(long)]
+    profile: bool,
+    /// Where criterion left the cost of decisions.
+    #[arg(long)]
+    criterion: Option<PathBuf>,
     /// Also write what was measured to this file.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -101,46 +111,111 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<()> {
     let world = World::create(dir.path())?;
     let path = dir.path().to_str().context("a path is not text")?;
     let upstream = Process::of_ours(&["upstream", path]).await?;
-    let upstream = (Upstream::of(&upstream.ports)?, upstream);
-    let setting = Setting { world: &world, upstream: upstream.0, threads: args.threads };
+    let ports = Upstream::of(&upstream.ports)?;
+    let setting = Setting { world: &world, upstream: ports, threads: args.threads };
     let works = args.works();
+    if args.profile {
+        let (ours, direct) = (Proxy::Exeat, Proxy::Direct);
+        let ours = ours.start(&setting, "profile").await?;
+        let direct = direct.start(&setting, "direct").await?;
+        let work = *works.first().context("no work is given")?;
+        return profile(work, &ours, &direct, args.load(), Path::new("target")).await;
+    }
+    let proxies = args.proxies(&works);
+    let subjects = start(&proxies, &setting).await?;
+    let rounds = rounds(&args, &works, &subjects).await?;
+    let threads = subjects.iter().map(|it| (it.name.to_owned(), it.threads)).collect();
+    // What runs still would only take of the machine.
+    drop(subjects);
+    let memory = match works.contains(&Work::Memory) {
+        true => footprints(&proxies, &setting).await?,
+        false => Vec::new(),
+    };
+    let mut report = Report {
+        cores: cores(),
+        sync_us: sync_cost(dir.path())?,
+        spool_in_memory: in_memory(dir.path()),
+        connections: args.connections,
+        threads,
+        rounds,
+        memory,
+        decisions: args.criterion.as_deref().map(decisions::read).transpose()?.unwrap_or_default(),
+        goals: Vec::new(),
+    };
+    report.goals = goals(&report);
+    println!("{report}");
+    if let Some(path) = &args.json {
+        std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
+    }
+    Ok(())
+}
+
+async fn start(proxies: &[Proxy], setting: &Setting<'_>) -> anyhow::Result<Vec<Subject>> {
     let mut subjects = Vec::new();
-    for proxy in args.proxies(&works) {
-        match proxy.start(&setting, proxy.name()).await {
+    for proxy in proxies {
+        match proxy.start(setting, proxy.name()).await {
             Ok(subject) => subjects.push(subject),
-            // Ours must start, and so must what the numbers are held against.
+            // A program may lack what it needs here; what is built in may not.
             Err(error) if matches!(proxy, Proxy::Peer(..)) => {
                 eprintln!("{} is left out: {error:#}", proxy.name());
             }
             Err(error) => return Err(error.context(format!("{} does not start", proxy.name()))),
         }
     }
+    Ok(subjects)
+}
+
+async fn rounds(
+    args: &RunArgs,
+    works: &[Work],
+    subjects: &[Subject],
+) -> anyhow::Result<Vec<Round>> {
     let mut rounds = Vec::new();
     for number in 1..=args.rounds {
-        for work in &works {
-            eprintln!("round {number} of {}: {}", args.rounds, work.title());
-            if let Some(round) = round(*work, &subjects, number, args.load()).await? {
+        for work in works {
+            let found = round(*work, subjects, number, args.load()).await?;
+            if let Some(round) = found {
+                eprintln!("round {number} of {}: {}", args.rounds, work.title());
                 rounds.push(round);
             }
         }
     }
     for work in works {
-        let mut of_work: Vec<_> = rounds.iter_mut().filter(|it| it.work == work).collect();
+        let mut of_work: Vec<_> = rounds.iter_mut().filter(|it| it.work == *work).collect();
         mark(&mut of_work, Proxy::Direct.name());
     }
-    let report = Report {
-        cores: cores(),
-        sync_us: sync_cost(dir.path())?,
-        spool_in_memory: in_memory(dir.path()),
-        connections: args.connections,
-        threads: subjects.iter().map(|it| (it.name.to_owned(), it.threads)).collect(),
-        rounds,
-    };
-    println!("{report}");
-    if let Some(path) = &args.json {
-        std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
+    Ok(rounds)
+}
+
+/// Memory of every proxy but variants of ours, each time of a new process.
+async fn footprints(
+    proxies: &[Proxy],
+    setting: &Setting<'_>,
+) -> anyhow::Result<Vec<(String, Footprint)>> {
+    let mut all = Vec::new();
+    for proxy in proxies {
+        if matches!(proxy, Proxy::Direct | Proxy::Scanning | Proxy::Synced) {
+            continue;
+        }
+        let name = proxy.name();
+        eprintln!("memory: {name}");
+        let measured = async {
+            let fresh = proxy.start(setting, &format!("{name}-open")).await?;
+            let [idle, open] = memory::idle_and_open(&fresh).await?;
+            drop(fresh);
+            let fresh = proxy.start(setting, &format!("{name}-through")).await?;
+            let ([before, after], through_mib) = memory::before_and_after(&fresh).await?;
+            anyhow::Ok(Footprint { idle, open, before, after, through_mib })
+        };
+        match measured.await {
+            Ok(footprint) => all.push((name.to_owned(), footprint)),
+            Err(error) if matches!(proxy, Proxy::Peer(..)) => {
+                eprintln!("memory of {name} is left out: {error:#}");
+            }
+            Err(error) => return Err(error.context(format!("memory of {name}"))),
+        }
     }
-    Ok(())
+    Ok(all)
 }
 
 /// One proxy, or a variant of ours, at one work.

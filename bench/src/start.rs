@@ -104,7 +104,8 @@ impl Proxy {
         match self {
             Self::Direct => 0,
             Self::Exeat | Self::Scanning | Self::Synced => exeat::THREADS,
-            Self::Peer(Peer::Mitmproxy, _) => 1,
+            // Neither has threads.
+            Self::Peer(Peer::Mitmproxy | Peer::Squid, _) => 1,
             Self::Hudsucker | Self::Peer(..) => setting.threads,
         }
     }

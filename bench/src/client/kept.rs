@@ -54,7 +54,7 @@ pub(crate) async fn added(
 }
 
 /// A connection with its request.
-pub(super) struct Kept {
+pub(crate) struct Kept {
     stream: Stream,
     request: Vec<u8>,
     buffer: Vec<u8>,
@@ -77,4 +77,15 @@ impl Kept {
     pub(super) async fn close(mut self) -> anyhow::Result<()> {
         Ok(self.stream.shutdown().await?)
     }
+}
+
+/// Connections that each had one answer, and are still open.
+pub(crate) async fn open(target: &Target, count: usize) -> anyhow::Result<Vec<Kept>> {
+    let mut all = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut kept = Kept::open(target).await?;
+        kept.ask().await?;
+        all.push(kept);
+    }
+    Ok(all)
 }

@@ -11,7 +11,7 @@ mod tls;
 pub(crate) use bulk::{Direction, bulk};
 pub(crate) use cold::first_connections;
 pub(crate) use fresh::fresh;
-pub(crate) use kept::{added, kept};
+pub(crate) use kept::{added, kept, open};
 pub(crate) use raw::{flood, ping_pong};
 pub(crate) use tls::{careful, careless};
 

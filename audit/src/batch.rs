@@ -36,6 +36,8 @@ pub const MAGIC: &[u8; 8] = b"EXEATB02";
 pub const MAX_BATCH_ENTRIES: usize = 10_000;
 /// A collector refuses a batch that is longer before compression.
 pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// No zstd frame of a batch is longer: zstd adds at most this to what it cannot compress.
+pub const MAX_BODY_BYTES: usize = MAX_BATCH_BYTES + MAX_BATCH_BYTES / 256;
 /// Bytes of a batch beside its frames, at most.
 pub const MAX_OVERHEAD_BYTES: usize =
     MAGIC.len() + 1 + ChainId::MAX_BYTES + 8 + 32 + 4 + Stamp::BYTES + SIGNATURE_BYTES;

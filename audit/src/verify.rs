@@ -227,8 +227,7 @@ impl Verifier {
             Ok(record) => record,
             Err(problem) => return self.findings.fault(Fault::Malformed { seq, problem }),
         };
-        let last = record.until.as_ref().unwrap_or(&record.time);
-        self.last_time = time::parse(last).or(self.last_time);
+        self.last_time = time::parse(record.latest()).or(self.last_time);
         if (record.kind == Kind::Genesis) != (seq == 0) {
             self.findings.fault(Fault::MisplacedGenesis { seq });
         }

@@ -98,7 +98,7 @@ pub enum StoreError {
     Thread(std::io::Error),
 }
 
-/// What came of a delivery: stored, or refused.
+/// What came of a delivery: stored, refused, or neither because the store cannot.
 pub(super) type Delivered = Result<Result<Stored, Refusal>, StoreError>;
 
 struct Delivery {

@@ -1,8 +1,9 @@
 //! The whole API, without a socket.
 
 use super::*;
-use crate::identity::{AUDIT_AUDIENCE, IdentityError, PROXY_AUDIENCE, Reviewer, User};
+use crate::identity::{IdentityError, Reviewer, User};
 use axum::body::Body;
+use exeat_api::audiences;
 use exeat_audit::batch::Acknowledged;
 use exeat_audit::batch::json::JsonBatch;
 use exeat_audit::chain::{ChainWriter, Entry};
@@ -29,14 +30,14 @@ impl Reviewer for Fake {
         Box::pin(async move {
             let mut user = User { username: token.to_owned(), ..User::default() };
             match (token.strip_prefix("proxy-"), audiences) {
-                (Some(number), [PROXY_AUDIENCE]) => {
+                (Some(number), [audiences::PROXY]) => {
                     user.username = "system:serviceaccount:agents:research".to_owned();
                     let key = |name: &str| format!("authentication.kubernetes.io/{name}");
                     user.extra.insert(key("pod-name"), vec![format!("research-{number}")]);
                     user.extra.insert(key("pod-uid"), vec![format!("uid-{number}")]);
                     Ok(Some(user))
                 }
-                (None, [AUDIT_AUDIENCE]) if token != "unknown" => Ok(Some(user)),
+                (None, [audiences::AUDIT]) if token != "unknown" => Ok(Some(user)),
                 _ => Ok(None),
             }
         })
@@ -53,6 +54,8 @@ impl Reviewer for Fake {
         })
     }
 }
+
+mod binary;
 
 struct Collector {
     state: CollectState,
@@ -386,7 +389,8 @@ async fn bodies_that_are_sent_slowly_shut_nobody_else_out() {
         held.push(tokio::spawn(async move { call.await.unwrap().status() }));
     }
     for _ in 0..200 {
-        if collector.state.bodies.available_permits() == BODIES_AT_ONCE - held.len() {
+        if collector.state.bodies.available_permits() == BODIES_BYTES / BODY_UNIT - held.len() * 64
+        {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

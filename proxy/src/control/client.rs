@@ -34,7 +34,7 @@ const MAX_ANSWER: usize = 1 << 20;
 pub enum ControlError {
     #[error("the control API's address {0:?} is not https://HOST:PORT")]
     Url(String),
-    #[error("no certificate in EXEAT_CONTROL_CA can be read")]
+    #[error("no certificate in {} can be read", exeat_api::env::CONTROL_CA)]
     Roots,
     #[error("the token cannot be read: {0}")]
     Token(std::io::Error),

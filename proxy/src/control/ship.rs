@@ -4,6 +4,7 @@
 use super::{Client, ControlError};
 use crate::metrics::ProxyMetrics;
 use crate::spool::{AuditError, Shipping};
+use exeat_api::paths;
 use exeat_audit::batch::{Acknowledged, CONTENT_TYPE};
 use http::StatusCode;
 use std::sync::Arc;
@@ -88,14 +89,14 @@ async fn run(
 
 /// Number of entries that the collector has.
 async fn head(client: &Client) -> Result<u64, ShipCause> {
-    let (status, body) = client.get("/v1/audit/head").await?;
+    let (status, body) = client.get(paths::AUDIT_HEAD).await?;
     answer(status, &body)
 }
 
 /// Sends the batch that follows the first `done` entries; returns how many the collector has then.
 async fn send(shipping: &mut Shipping, client: &Client, done: u64) -> Result<u64, ShipCause> {
     let batch = shipping.batch(done).await?;
-    let (status, body) = client.post("/v1/audit", CONTENT_TYPE, batch.bytes).await?;
+    let (status, body) = client.post(paths::AUDIT, CONTENT_TYPE, batch.bytes).await?;
     if matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE) {
         return Err(ShipCause::NotUnderstood(status, beginning(&body)));
     }

@@ -7,6 +7,8 @@ use crate::metrics::{ProxyMetrics, SnapshotResult};
 use crate::spool::AuditLog;
 use crate::state::PolicyState;
 use bytes::BytesMut;
+use exeat_api::paths::SNAPSHOTS;
+use exeat_api::snapshots::{MAX_LINE, SILENCE};
 use exeat_policy::snapshot::Snapshot;
 use http::StatusCode;
 use http_body_util::BodyExt;
@@ -19,10 +21,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
-/// The stream sends at least an empty line every ten seconds.
-const SILENCE: Duration = Duration::from_secs(30);
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-const MAX_LINE: usize = 8 << 20;
 
 /// Why a snapshot was not applied, or its stream ended.
 #[derive(Debug, Error)]
@@ -88,7 +87,7 @@ impl Snapshots {
     }
 
     async fn one_stream(&self, client: &Client) -> Result<(), SnapshotError> {
-        let response = client.stream("/v1/snapshots").await?;
+        let response = client.stream(SNAPSHOTS).await?;
         if response.status() != StatusCode::OK {
             return Err(SnapshotError::Status(response.status()));
         }

@@ -4,7 +4,6 @@
 //! makes an [`Allowed`], without which there is no record of an allowed intent, no permit, and no
 //! connection.
 
-use super::standing::{Carries, Standing};
 use super::{Ask, Gate};
 use crate::refusal::Refusal;
 use crate::state::{Active, PolicyState};
@@ -81,6 +80,7 @@ pub(super) fn rule(policy: &PolicyState, ask: Arc<Ask>) -> Ruling {
         Verdict::Allow => {
             Ruling::Allowed(Allowed { ask, decision, active, address: Dialled::default() })
         }
+        Verdict::Hold => Ruling::Held(Held { ask }),
         Verdict::Deny => Ruling::Denied(Denied::by(&ask, Decided { decision, active })),
     }
 }
@@ -124,7 +124,7 @@ impl Allowed {
 
     /// Patterns that the body must not match.
     pub fn body_patterns(&self) -> &[Arc<BodyPatterns>] {
-        &self.decision.body
+        &self.decision.obligations.deny
     }
 
     /// Everything passes, and what would have been refused is only recorded.
@@ -152,12 +152,6 @@ impl Allowed {
     /// It goes to this address.
     pub fn dialled(&self, address: SocketAddr) {
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
-    }
-
-    /// The question whether this is still allowed, for an act that may outlast the policy that
-    /// allowed it.
-    pub fn standing(&self, gate: &Gate, carries: Carries) -> Standing {
-        Standing::of(self, gate.policy.clone(), carries)
     }
 }
 
@@ -189,6 +183,6 @@ fn refusal(ask: &Ask, decision: &Decision) -> Refusal {
 pub(super) fn observed(decision: &Decision) -> Option<String> {
     decision.observed.as_ref().map(|observed| match observed.verdict {
         Verdict::Allow => Verdict::Allow.as_str().to_owned(),
-        Verdict::Deny => format!("Deny {}", observed.code),
+        other => format!("{} {}", other.as_str(), observed.code),
     })
 }

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -33,7 +34,18 @@ use tokio::time::sleep;
 /// How long connections, and then the last audit, may take when the pod ends.
 const DRAIN: Duration = Duration::from_secs(5);
 const LAST_AUDIT: Duration = Duration::from_secs(5);
-const HEARTBEAT: Duration = Duration::from_secs(30);
+const HEARTBEAT: Duration = Duration::from_millis(exeat_audit::verify::HEARTBEAT_MS);
+
+/// The runtime that traffic runs on. With one worker nothing is handed from thread to thread.
+///
+/// # Errors
+/// When threads cannot be made.
+pub fn runtime(workers: u16) -> std::io::Result<Runtime> {
+    if workers <= 1 {
+        return Builder::new_current_thread().enable_all().build();
+    }
+    Builder::new_multi_thread().worker_threads(usize::from(workers)).enable_all().build()
+}
 
 /// Runs until SIGTERM, then drains.
 ///

@@ -14,7 +14,7 @@
 
 use exeat_audit::record::{Record, RecordRef};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 /// How often what is counted is written.
@@ -155,8 +155,7 @@ impl Fold {
     }
 
     fn key(&self, record: &RecordRef<'_>) -> u64 {
-        let mut hash = self.hasher.build_hasher();
-        let texts = [
+        self.hasher.hash_one([
             record.action,
             record.resource,
             record.query_digest,
@@ -169,9 +168,7 @@ impl Fold {
             record.policy,
             record.address,
             record.body_digest,
-        ];
-        texts.hash(&mut hash);
-        hash.finish()
+        ])
     }
 
     /// Where there is no room, equal denials are written each until the allowance is used up.

@@ -160,7 +160,7 @@ fn read(
     let (mut start, mut bytes) = (place.tip, Vec::new());
     let mut place = place;
     while place.tip.next < until {
-        if frames.next()? != Found::Entry {
+        if frames.advance()? != Found::Entry {
             break;
         }
         let seq = place.tip.next;

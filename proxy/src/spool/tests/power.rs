@@ -228,7 +228,7 @@ async fn holds_after(operation: usize, seed: u64) {
     let storage = Arc::new(Remembering::default());
     storage.0.lock().unwrap().take_after = operation;
     let synced = run(dir.path(), &storage).await;
-    let disk = storage.0.lock().unwrap();
+    let disk = storage.0.lock().unwrap().clone();
     let taken = disk.taken.as_deref().unwrap_or(&disk);
     let least = synced.iter().filter(|(before, _)| *before <= operation).map(|(_, n)| *n).max();
     let mut random = StdRng::seed_from_u64(seed);

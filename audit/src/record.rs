@@ -167,6 +167,17 @@ impl Record {
         self.until.as_ref().unwrap_or(&self.time)
     }
 
+    /// Whether an outcome of this record has to follow: of every allowed intent but a question,
+    /// which is answered where it is decided.
+    pub fn awaits_outcome(&self) -> bool {
+        self.kind == Kind::Intent && self.effect.as_deref() != Some("Deny") && !self.is_question()
+    }
+
+    /// Whether the record is about a DNS question.
+    pub fn is_question(&self) -> bool {
+        self.action.as_deref() == Some("network.dns")
+    }
+
     /// How many denials the record stands for: 0 where it is no denial.
     pub fn denials(&self) -> u64 {
         match (self.kind, self.effect.as_deref()) {

@@ -57,10 +57,12 @@ fn records(id: &str, key: &SigningKey, is_closed: bool) -> Vec<Record> {
         Record::genesis(at(), genesis),
         intent(1, "Allow"),
         Record::outcome(at(), 1),
-        intent(2, "Deny"),
-        Record::heartbeat(at()),
+        Record { count: Some(7), until: Some(at()), ..intent(2, "Deny") },
+        Record { durability: Some("Synced".to_owned()), ..Record::policy(at(), "sha256:00") },
         intent(3, "Allow"),
     ];
+    // As a proxy of the version before began it.
+    records[..3].iter_mut().for_each(|record| record.v = 1);
     if is_closed {
         records.push(Record::outcome(at(), 3));
         records.push(Record::close(at()));
@@ -169,6 +171,85 @@ fn both_miss_the_same_things() {
     let expected: BTreeSet<String> = ["no-end", "no-outcome"].map(str::to_owned).into();
     assert_eq!(by_rust(&text), (BTreeSet::new(), expected.clone()));
     assert_eq!(by_python(&text), (BTreeSet::new(), expected, Some(2)));
+}
+
+/// What both find in a chain of its Genesis and these records, which its key has signed.
+fn of_records(rest: &[&str]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let key = SigningKey::from_seed(&[1; 32]);
+    let mut writer = ChainWriter::start("pod-1".parse().unwrap());
+    let mut lines = exported();
+    lines.truncate(4);
+    writer.commit(entry(&mut lines, 0)).unwrap();
+    for rest in rest {
+        let record = format!(r#"{{"time":"{}",{rest}}}"#, time::rfc3339(NOW));
+        let place = writer.next(record.as_bytes()).unwrap();
+        writer.advance(place).unwrap();
+        let entry = Entry { seq: place.seq(), record, link: place.link().to_string() };
+        lines.push(Line::Entry { chain: "pod-1".to_owned(), entry });
+    }
+    *head(&mut lines) = writer.head(&time::rfc3339(NOW), &key).unwrap();
+    let text = text(&lines);
+    let (faults, gaps) = by_rust(&text);
+    let (python_faults, python_gaps, _) = by_python(&text);
+    assert_eq!((&python_faults, &python_gaps), (&faults, &gaps), "{rest:?}");
+    (faults, gaps)
+}
+
+#[test]
+fn both_read_the_same_forms_of_records() {
+    const UNTIL: &str = r#""until":"2026-01-02T03:04:06.000Z""#;
+    let folded = |count: &str| {
+        format!(r#""v":2,"kind":"Intent","id":1,"effect":"Deny","count":{count},{UNTIL}"#)
+    };
+    for rest in [
+        r#""v":1,"kind":"Heartbeat""#.to_owned(),
+        r#""v":1,"kind":"Rejected","count":7"#.to_owned(),
+        r#""v":2,"kind":"Rejected","count":7"#.to_owned(),
+        r#""v":2,"kind":"Intent","id":1,"effect":"Deny""#.to_owned(),
+        folded("1"),
+        folded("9007199254740991"),
+        r#""v":2,"kind":"Restart","unclean":true,"cut":17"#.to_owned(),
+        r#""v":2,"kind":"Policy","durability":"Acknowledged""#.to_owned(),
+        r#""v":2,"kind":"Heartbeat","later":"versions may say more""#.to_owned(),
+        // Version 1 ignores what it does not know.
+        r#""v":1,"kind":"Heartbeat","durability":"Hoped""#.to_owned(),
+    ] {
+        let (faults, gaps) = of_records(&[&rest]);
+        assert!(faults.is_empty() && gaps.is_empty(), "{rest}: {faults:?} {gaps:?}");
+    }
+    for rest in [
+        r#""v":3,"kind":"Heartbeat""#.to_owned(),
+        r#""v":0,"kind":"Heartbeat""#.to_owned(),
+        r#""v":true,"kind":"Heartbeat""#.to_owned(),
+        folded("0"),
+        folded("1.5"),
+        folded("-1"),
+        folded("9007199254740992"),
+        folded("3").replace("Deny", "Allow"),
+        folded("3").replace("Intent", "Outcome"),
+        folded("3").replace("2026", "year"),
+        folded("3").replace(UNTIL, r#""id":1"#).replacen(r#""id":1,"#, "", 1),
+        folded("null"),
+        r#""v":2,"kind":"Heartbeat","count":1"#.to_owned(),
+        r#""v":2,"kind":"Close","unclean":true"#.to_owned(),
+        r#""v":2,"kind":"Restart","unclean":1"#.to_owned(),
+        r#""v":2,"kind":"Heartbeat","cut":17"#.to_owned(),
+        r#""v":2,"kind":"Restart","cut":-1"#.to_owned(),
+        r#""v":2,"kind":"Policy","durability":"Hoped""#.to_owned(),
+        r#""v":2,"kind":"Heartbeat","durability":"Synced""#.to_owned(),
+    ] {
+        let (faults, _) = of_records(&[&rest]);
+        assert_eq!(faults, BTreeSet::from(["malformed".to_owned()]), "{rest}");
+    }
+}
+
+#[test]
+fn both_see_what_an_unclean_end_interrupted() {
+    let allowed = r#""v":2,"kind":"Intent","id":1,"effect":"Allow""#;
+    let restart = r#""v":2,"kind":"Restart","unclean":true,"cut":17"#;
+    let (faults, gaps) = of_records(&[allowed, restart]);
+    assert!(faults.is_empty(), "{faults:?}");
+    assert_eq!(gaps, BTreeSet::from(["interrupted".to_owned()]));
 }
 
 #[test]

@@ -26,17 +26,11 @@ pub(super) async fn entries(
     chain: &Chain,
     mut each: impl FnMut(&Entry) -> Result<()>,
 ) -> Result<()> {
-    let path = paths::chain_entries(&chain.chain);
     let mut after: Option<u64> = None;
     loop {
-        let namespace = collector.namespace();
-        let query = PageQuery { namespace, after, limit: Some(PAGE_AT_MOST) };
-        let page: Entries = collector.get(&query.request(&path)).await?;
-        let Some(last) = page.entries.last().map(|entry| entry.seq) else { return Ok(()) };
-        if after.is_some_and(|after| last <= after) {
-            bail!("the collector repeats entries of the chain {}", chain.chain);
-        }
-        for entry in page.entries.iter().filter(|entry| entry.seq <= chain.head.seq) {
+        let page = page(collector, &chain.chain, after, PAGE_AT_MOST).await?;
+        let Some(last) = page.last().map(|entry| entry.seq) else { return Ok(()) };
+        for entry in page.iter().filter(|entry| entry.seq <= chain.head.seq) {
             each(entry)?;
         }
         if last >= chain.head.seq {
@@ -44,4 +38,23 @@ pub(super) async fn entries(
         }
         after = Some(last);
     }
+}
+
+/// The entries of a chain after `after`, at most `limit`.
+pub(super) async fn page(
+    collector: &mut Collector,
+    chain: &str,
+    after: Option<u64>,
+    limit: u32,
+) -> Result<Vec<Entry>> {
+    let query = PageQuery { namespace: collector.namespace(), after, limit: Some(limit) };
+    let page: Entries = collector.get(&query.request(&paths::chain_entries(chain))).await?;
+    let mut before = after;
+    for entry in &page.entries {
+        if before.is_some_and(|before| entry.seq <= before) {
+            bail!("the collector repeats entries of the chain {chain}");
+        }
+        before = Some(entry.seq);
+    }
+    Ok(page.entries)
 }

@@ -2,8 +2,10 @@
 
 use std::time::SystemTime;
 
+mod acts;
 mod chains;
 pub(crate) mod export;
+mod rows;
 pub(crate) mod show;
 pub(crate) mod verify;
 

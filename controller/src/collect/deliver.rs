@@ -54,10 +54,17 @@ pub(super) async fn deliver(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Acknowledged>, Problem> {
-    let result = take(&state, &headers, body).await;
+    let pod = state.identities.pod(&headers).await;
+    let name = pod.as_ref().map(|pod| format!("{}/{}", pod.namespace, pod.pod_name));
+    let name = name.unwrap_or_default();
+    let result = match pod {
+        Ok(pod) => take(&state, pod, &headers, body).await,
+        Err(error) => Err(error.into()),
+    };
     if let Err(problem) = &result {
-        state.metrics.collect_rejected.with_label_values(&[problem.reason()]).inc();
-        tracing::warn!(reason = problem.reason(), %problem, "Audit batch refused");
+        let reason = problem.reason();
+        state.metrics.collect_rejected.with_label_values(&[reason]).inc();
+        tracing::warn!(pod = name, reason, %problem, "Audit batch refused");
     }
     result
 }
@@ -77,10 +84,10 @@ pub(super) async fn acknowledged(
 
 async fn take(
     state: &CollectState,
+    pod: PodIdentity,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Json<Acknowledged>, Problem> {
-    let pod = state.identities.pod(headers).await?;
     if !state.limits.take_request(&pod.pod_uid, Instant::now()) {
         return Err(Problem::TooMuch);
     }

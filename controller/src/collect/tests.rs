@@ -55,6 +55,8 @@ impl Reviewer for Fake {
     }
 }
 
+mod binary;
+
 struct Collector {
     state: CollectState,
     directory: tempfile::TempDir,

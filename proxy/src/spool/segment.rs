@@ -214,7 +214,7 @@ impl Frames {
     ///
     /// # Errors
     /// As the disk says.
-    pub fn next(&mut self) -> io::Result<Found> {
+    pub fn read_next(&mut self) -> io::Result<Found> {
         let mut frame = [0; FRAME_BYTES];
         let read = fill(&mut self.reader, &mut frame)?;
         let length = word(&frame[..4]) as usize;

@@ -286,8 +286,7 @@ async fn a_collector_that_is_away_is_said_and_may_come_back() {
 async fn whoever_stops_waiting_changes_nothing() {
     let dir = directory();
     let settings = durability(Durability::Acknowledged);
-    let (log, shipping) =
-        open_with(dir.path(), limits(), Arc::new(FileSystem), settings).unwrap();
+    let (log, shipping) = open_with(dir.path(), limits(), Arc::new(FileSystem), settings).unwrap();
     for n in 0..20 {
         let id = log.append_intent(intent(&format!("https://api.example/{n}"))).unwrap();
         tokio::select! {
@@ -354,7 +353,8 @@ async fn acknowledged_segments_are_removed_and_the_chain_goes_on() {
     let spool = dir.path().join("spool");
     for round in 0..5 {
         for n in 0..50 {
-            let id = log.append_intent(intent(&format!("https://api.example/{round}/{n}"))).unwrap();
+            let id =
+                log.append_intent(intent(&format!("https://api.example/{round}/{n}"))).unwrap();
             log.outcome(id, outcome());
         }
         let end = shipping.synced_beyond(100 * (round + 1)).await.unwrap();

@@ -115,7 +115,9 @@ async fn run(dir: &Path, storage: Arc<dyn Storage>) -> Promised {
         if n == 15 || n == 30 {
             // What waits for a disk that fails would wait for long.
             let synced = shipping.synced();
-            tokio::time::timeout(Duration::from_millis(10), shipping.synced_beyond(synced)).await.ok();
+            tokio::time::timeout(Duration::from_millis(10), shipping.synced_beyond(synced))
+                .await
+                .ok();
         }
     }
     if let Ok(body) = shipping.batch(0).await {

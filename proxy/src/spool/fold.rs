@@ -290,3 +290,6 @@ fn length(record: &Record) -> usize {
         .map(String::len)
         .sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,6 +214,9 @@ async fn run(dir: &Path, storage: &Arc<Remembering>) -> Vec<(usize, u64)> {
             synced.push((operations, id.0.unwrap() + 1));
             shipping.acknowledge(id.0.unwrap() / 2);
         }
+        if n % 5 == 0 {
+            next_segment(&log);
+        }
     }
     drop_and_wait(log, shipping).await;
     synced

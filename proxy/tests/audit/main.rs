@@ -1,6 +1,8 @@
 //! The audit as processes and connections see it: killed proxies, and collectors that are there, are
 //! away, or are of another version.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod collector;
 mod kill;
 

@@ -121,15 +121,19 @@ impl Shared {
     pub(super) fn start(self: &Arc<Self>) -> std::io::Result<watch::Receiver<u64>> {
         let (sender, synced) = watch::channel(self.lock().map_or(0, |state| state.writer.synced()));
         let shared = Arc::clone(self);
-        thread::Builder::new().name("audit-sync".to_owned()).stack_size(STACK).spawn(move || {
-            let _over = Over(&shared);
-            shared.run_sync(&sender);
-        })?;
+        thread::Builder::new().name("audit-sync".to_owned()).stack_size(STACK).spawn(
+            move || {
+                let _over = Over(&shared);
+                shared.run_sync(&sender);
+            },
+        )?;
         let shared = Arc::clone(self);
-        thread::Builder::new().name("audit-ahead".to_owned()).stack_size(STACK).spawn(move || {
-            let _over = Over(&shared);
-            shared.run_ahead();
-        })?;
+        thread::Builder::new().name("audit-ahead".to_owned()).stack_size(STACK).spawn(
+            move || {
+                let _over = Over(&shared);
+                shared.run_ahead();
+            },
+        )?;
         Ok(synced)
     }
 

@@ -48,7 +48,9 @@ pub(super) fn carry_over(
         bytes += fs::metadata(path)?.len();
     }
     if bytes > most {
-        return Err(AuditError::Old(format!("it has {bytes} bytes, and the disk must hold it twice")));
+        return Err(AuditError::Old(format!(
+            "it has {bytes} bytes, and the disk must hold it twice"
+        )));
     }
     tracing::info!(segments = old.len(), bytes, "Spool of the version before found");
     storage.make_dir(&part)?;
@@ -114,8 +116,7 @@ fn convert(
             break;
         }
         let whole = line.ends_with(b"\n");
-        let entry: Option<Entry> =
-            whole.then(|| serde_json::from_slice(&line).ok()).flatten();
+        let entry: Option<Entry> = whole.then(|| serde_json::from_slice(&line).ok()).flatten();
         match entry.and_then(|entry| frame(&entry, tip, &mut bytes)) {
             Some(()) => {
                 start = start.or(*tip);

@@ -14,7 +14,7 @@
 
 use exeat_audit::record::{Record, RecordRef};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 /// How often what is counted is written.
@@ -155,7 +155,6 @@ impl Fold {
     }
 
     fn key(&self, record: &RecordRef<'_>) -> u64 {
-        let mut hash = self.hasher.build_hasher();
         let texts = [
             record.action,
             record.resource,
@@ -170,8 +169,7 @@ impl Fold {
             record.address,
             record.body_digest,
         ];
-        texts.hash(&mut hash);
-        hash.finish()
+        self.hasher.hash_one(texts)
     }
 
     /// Where there is no room, equal denials are written each until the allowance is used up.
@@ -233,7 +231,13 @@ impl Fold {
 impl Count {
     fn is_of(&self, record: &RecordRef<'_>) -> bool {
         let own = RecordRef::from(&self.record);
-        own == RecordRef { time: own.time, id: own.id, count: own.count, until: own.until, ..*record }
+        own == RecordRef {
+            time: own.time,
+            id: own.id,
+            count: own.count,
+            until: own.until,
+            ..*record
+        }
     }
 
     fn add(&mut self, first: &str, last: &str, number: u64) {
@@ -273,7 +277,8 @@ impl Allowance {
 /// `scheme://host:port`, or the whole of what has no scheme.
 fn origin(resource: &str) -> &str {
     let authority = resource.find("://").map_or(0, |at| at + 3);
-    let end = resource[authority..].find(['/', '?', '#']).map_or(resource.len(), |at| authority + at);
+    let end =
+        resource[authority..].find(['/', '?', '#']).map_or(resource.len(), |at| authority + at);
     &resource[..end]
 }
 
@@ -285,3 +290,6 @@ fn length(record: &Record) -> usize {
         .map(String::len)
         .sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,3 +92,82 @@ impl Recent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spool::segment::{FRAME_BYTES, seal};
+    use exeat_audit::chain::ChainId;
+    use proptest::prelude::*;
+
+    /// Pushes one record and returns where the chain stands then.
+    fn push(recent: &mut Recent, tip: Tip, record: &[u8]) -> Tip {
+        let after = tip.after(record).unwrap();
+        let mut frame = vec![0; FRAME_BYTES];
+        seal(&mut frame, record.len(), &after.link);
+        frame.extend_from_slice(record);
+        recent.push(&frame, after);
+        after
+    }
+
+    proptest! {
+        /// Whatever was sealed, let go or acknowledged: what comes is consecutive, begins where it
+        /// was asked for, ends by what may be shipped, and is what was pushed.
+        #[test]
+        fn runs_are_consecutive_and_whole(
+            steps in prop::collection::vec((1_usize..3000, any::<bool>()), 1..200),
+            acknowledged in 0_u64..200,
+            most in 1_usize..200_000,
+            bytes in 1_usize..200_000,
+        ) {
+            let chain: ChainId = "pod-1".parse().unwrap();
+            let mut tip = Tip::start(&chain);
+            let mut recent = Recent::new(most, tip);
+            let (mut tips, mut synced) = (vec![tip], 0);
+            for (length, sync) in &steps {
+                tip = push(&mut recent, tip, &vec![b'r'; *length]);
+                tips.push(tip);
+                if *sync {
+                    recent.seal(tip);
+                    synced = tip.next;
+                }
+            }
+            prop_assert!(recent.bytes <= most);
+            recent.forget(acknowledged);
+            for from in 0..=steps.len() as u64 {
+                let runs = recent.runs(from, synced, 50, bytes);
+                let mut at = from;
+                for run in &runs {
+                    prop_assert_eq!(run.start, tips[at as usize]);
+                    let mut expected = Vec::new();
+                    for (length, _) in &steps[at as usize..run.end.next as usize] {
+                        expected.extend_from_slice(&(*length as u32).to_be_bytes());
+                        expected.extend(std::iter::repeat_n(b'r', *length));
+                    }
+                    prop_assert_eq!(&run.frames[..], &expected[..]);
+                    at = run.end.next;
+                }
+                prop_assert!(at <= synced.max(from) && at - from <= 50);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_synced_is_there_until_it_is_acknowledged() {
+        let start = Tip::start(&"pod-1".parse().unwrap());
+        let mut recent = Recent::new(1 << 20, start);
+        let mut tip = push(&mut recent, start, b"{}");
+        assert!(recent.runs(0, 1, 10, 100).is_empty(), "not sealed, so not synced");
+        recent.seal(tip);
+        tip = push(&mut recent, tip, b"{}");
+        recent.seal(tip);
+        assert_eq!(recent.runs(0, 2, 10, 100).len(), 2);
+        assert_eq!(recent.runs(0, 1, 10, 100).len(), 1);
+        assert_eq!(recent.runs(0, 2, 10, 11).len(), 1, "six bytes each");
+        recent.forget(1);
+        assert!(recent.runs(0, 2, 10, 100).is_empty());
+        assert_eq!(recent.runs(1, 2, 10, 100).len(), 1);
+        recent.forget(2);
+        assert_eq!((recent.bytes, recent.runs.len()), (0, 0));
+    }
+}

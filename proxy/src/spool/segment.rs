@@ -170,8 +170,14 @@ pub fn list(dir: &Path) -> io::Result<Vec<SegmentFile>> {
         let entry = entry?;
         let name = entry.file_name();
         let first = name.to_str().and_then(|n| n.strip_suffix(SUFFIX)).and_then(|n| n.parse().ok());
-        if let Some(first) = first {
-            all.push(SegmentFile { first, path: entry.path(), bytes: entry.metadata()?.len() });
+        let Some(first) = first else { continue };
+        match entry.metadata() {
+            Ok(metadata) => {
+                all.push(SegmentFile { first, path: entry.path(), bytes: metadata.len() });
+            }
+            // Removed meanwhile, by the spool that this directory belongs to.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
     }
     all.sort_by_key(|segment| segment.first);
@@ -214,7 +220,7 @@ impl Frames {
     ///
     /// # Errors
     /// As the disk says.
-    pub fn next(&mut self) -> io::Result<Found> {
+    pub fn read_next(&mut self) -> io::Result<Found> {
         let mut frame = [0; FRAME_BYTES];
         let read = fill(&mut self.reader, &mut frame)?;
         let length = word(&frame[..4]) as usize;

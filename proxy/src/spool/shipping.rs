@@ -97,8 +97,12 @@ impl Shipping {
     /// When there is nothing beyond them, or the spool no longer holds the next entry.
     pub async fn batch(&mut self, entries: u64) -> Result<Body, AuditError> {
         let synced = self.synced();
-        let recent =
-            self.shared.lock()?.writer.recent().runs(entries, synced, MAX_BATCH_ENTRIES, BATCH_BYTES);
+        let recent = self.shared.lock()?.writer.recent().runs(
+            entries,
+            synced,
+            MAX_BATCH_ENTRIES,
+            BATCH_BYTES,
+        );
         let (chain, key) = (self.chain().clone(), Arc::clone(&self.key));
         if !recent.is_empty() {
             self.place = None;
@@ -135,9 +139,8 @@ fn encode(chain: &ChainId, runs: &[Run], key: &SigningKey) -> Result<Body, Audit
     // At most MAX_BATCH_ENTRIES.
     let count = (end.next - start.next) as u32;
     let plain = batch::encode_frames(chain, start.next, start.link, count, &frames, &seal);
-    let bytes = batch::compress(&plain).map_err(|error: BatchError| {
-        AuditError::Io(std::io::Error::other(error.to_string()))
-    })?;
+    let bytes = batch::compress(&plain)
+        .map_err(|error: BatchError| AuditError::Io(std::io::Error::other(error.to_string())))?;
     Ok(Body { bytes, end: end.next })
 }
 
@@ -157,7 +160,7 @@ fn read(
     let (mut start, mut bytes) = (place.tip, Vec::new());
     let mut place = place;
     while place.tip.next < until {
-        if frames.next()? != Found::Entry {
+        if frames.read_next()? != Found::Entry {
             break;
         }
         let seq = place.tip.next;

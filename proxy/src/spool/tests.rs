@@ -99,6 +99,26 @@ async fn drop_and_wait(log: AuditLog, mut shipping: Shipping) {
     assert_eq!(shipping.synced_beyond(u64::MAX - 1).await, None);
 }
 
+/// Appends intents and their outcomes, slowly enough that the next segment is there when it is
+/// needed: a segment that it is not there for grows instead.
+fn fill(log: &AuditLog, intents: usize) {
+    for n in 0..intents {
+        let id = log.append_intent(intent(&format!("https://api.example/{n}"))).unwrap();
+        log.outcome(id, outcome());
+        next_segment(log);
+    }
+}
+
+/// Waits a while for the next segment.
+fn next_segment(log: &AuditLog) {
+    for _ in 0..20 {
+        if log.0.shared.lock().unwrap().writer.has_spare() {
+            break;
+        }
+        std::thread::sleep(Duration::from_micros(50));
+    }
+}
+
 fn written(dir: &Path) -> Vec<Record> {
     records(&dir.join("spool"), &POD.parse().unwrap()).unwrap()
 }
@@ -126,10 +146,7 @@ async fn batch_after(shipping: &mut Shipping, entries: u64) -> Vec<Vec<u8>> {
 async fn the_chain_goes_on_after_a_restart_and_says_how_the_run_before_ended() {
     let dir = directory();
     let (log, shipping) = open(dir.path()).unwrap();
-    for n in 0..40 {
-        let id = log.append_intent(intent(&format!("https://api.example/{n}"))).unwrap();
-        log.outcome(id, outcome());
-    }
+    fill(&log, 40);
     drop_and_wait(log, shipping).await;
 
     let (log, shipping) = open(dir.path()).unwrap();
@@ -286,8 +303,7 @@ async fn a_collector_that_is_away_is_said_and_may_come_back() {
 async fn whoever_stops_waiting_changes_nothing() {
     let dir = directory();
     let settings = durability(Durability::Acknowledged);
-    let (log, shipping) =
-        open_with(dir.path(), limits(), Arc::new(FileSystem), settings).unwrap();
+    let (log, shipping) = open_with(dir.path(), limits(), Arc::new(FileSystem), settings).unwrap();
     for n in 0..20 {
         let id = log.append_intent(intent(&format!("https://api.example/{n}"))).unwrap();
         tokio::select! {
@@ -319,18 +335,18 @@ async fn what_is_shipped_comes_from_memory_or_from_the_disk_and_is_the_same() {
         let more = batch_after(&mut shipping, done).await;
         done += more.len() as u64;
         shipped.extend(more);
-        shipping.acknowledge(done);
     }
     assert_eq!(shipped.len(), 201);
+    drop_and_wait(log, shipping).await;
     let mut again = Vec::new();
     recover::recover_each(&dir.path().join("spool"), &POD.parse().unwrap(), |seq, record| {
         again.push((seq, record.to_vec()));
     })
     .unwrap();
-    for (seq, record) in again {
-        assert_eq!(shipped[usize::try_from(seq).unwrap()], record);
+    for (seq, record) in &again {
+        assert_eq!(shipped[usize::try_from(*seq).unwrap()], *record);
     }
-    drop_and_wait(log, shipping).await;
+    assert_eq!(again.len(), 201);
 }
 
 #[tokio::test]
@@ -353,10 +369,7 @@ async fn acknowledged_segments_are_removed_and_the_chain_goes_on() {
     let (log, mut shipping) = open(dir.path()).unwrap();
     let spool = dir.path().join("spool");
     for round in 0..5 {
-        for n in 0..50 {
-            let id = log.append_intent(intent(&format!("https://api.example/{round}/{n}"))).unwrap();
-            log.outcome(id, outcome());
-        }
+        fill(&log, 50);
         let end = shipping.synced_beyond(100 * (round + 1)).await.unwrap();
         shipping.acknowledge(end);
     }

@@ -204,7 +204,10 @@ impl Writer {
             .encode(&RecordRef { id, ..record })
             .and_then(|()| self.fit(RecordRef { id, ..record }, purpose, before, length))
             .and_then(|()| match purpose {
-                Purpose::Outcome => Ok(self.flush_if_long()),
+                Purpose::Outcome => {
+                    self.flush_if_long();
+                    Ok(())
+                }
                 _ => Ok(self.flush()?),
             });
         if let Err(error) = written {

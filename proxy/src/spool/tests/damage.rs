@@ -189,9 +189,7 @@ async fn a_torn_end_is_said_in_the_restart_and_stays_said() {
 async fn a_damaged_middle_is_refused_with_the_way_out() {
     let dir = directory();
     let (log, shipping) = open(dir.path()).unwrap();
-    for n in 0..100 {
-        log.append_intent(intent(&format!("https://api.example/{n}"))).unwrap();
-    }
+    fill(&log, 60);
     drop_and_wait(log, shipping).await;
     let spool = dir.path().join("spool");
     let files = segment::list(&spool).unwrap();

@@ -112,10 +112,15 @@ async fn run(dir: &Path, storage: Arc<dyn Storage>) -> Promised {
             promised.intents.push((id.0.unwrap(), resource));
             log.outcome(id, outcome());
         }
+        if n % 6 == 0 {
+            next_segment(&log);
+        }
         if n == 15 || n == 30 {
             // What waits for a disk that fails would wait for long.
             let synced = shipping.synced();
-            tokio::time::timeout(Duration::from_millis(10), shipping.synced_beyond(synced)).await.ok();
+            tokio::time::timeout(Duration::from_millis(5), shipping.synced_beyond(synced))
+                .await
+                .ok();
         }
     }
     if let Ok(body) = shipping.batch(0).await {
@@ -159,6 +164,7 @@ async fn operations() -> usize {
     let promised = run(dir.path(), storage.clone()).await;
     assert_eq!(promised.intents.len(), 45);
     assert!(promised.signed.len() > 30);
+    assert!(segment::list(&dir.path().join("spool")).unwrap().len() > 4);
     storage.operations.load(Ordering::SeqCst)
 }
 

@@ -50,6 +50,11 @@ impl Writer {
         };
     }
 
+    #[cfg(test)]
+    pub(in super::super) const fn has_spare(&self) -> bool {
+        matches!(self.spare, Spare::Ready(_))
+    }
+
     /// The oldest segment, if all its entries and one that follows are acknowledged: then the next
     /// segment is on disk, and the chain goes on from it.
     pub(in super::super) fn removable(&self, acknowledged: u64) -> Option<PathBuf> {

@@ -4,7 +4,9 @@
 //! next one. The lock is not held while the disk works.
 
 use super::super::AuditError;
-use super::super::segment::{FRAME_BYTES, Found, Frames, HEADER_BYTES, Header, SYNCED_OFFSET, Tip, seal};
+use super::super::segment::{
+    FRAME_BYTES, Found, Frames, HEADER_BYTES, Header, SYNCED_OFFSET, Tip, seal,
+};
 use super::super::storage::Storage;
 use super::{Mark, Writer};
 use exeat_audit::chain::ChainId;
@@ -72,7 +74,12 @@ impl Writer {
     }
 
     /// Takes note of how a sync ended. Returns how many entries are on disk now.
-    pub(in super::super) fn finish_sync(&mut self, job: &Job, result: io::Result<()>, now: Instant) -> u64 {
+    pub(in super::super) fn finish_sync(
+        &mut self,
+        job: &Job,
+        result: io::Result<()>,
+        now: Instant,
+    ) -> u64 {
         let since = self.syncing.take().unwrap_or(now);
         if let Err(error) = result {
             tracing::error!(%error, "Spool not synced");
@@ -157,7 +164,7 @@ impl Span {
         let mut frame = Vec::new();
         while frames.offset() < self.to.offset {
             let at = frames.offset();
-            if frames.next()? != Found::Entry {
+            if frames.read_next()? != Found::Entry {
                 return Err(ErrorKind::InvalidData.into());
             }
             frame.clear();

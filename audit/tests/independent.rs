@@ -8,6 +8,7 @@ use exeat_audit::head::SignedHead;
 use exeat_audit::key::SigningKey;
 use exeat_audit::record::{Genesis, Record};
 use exeat_audit::time;
+use exeat_audit::verify::STALE_MS;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -175,10 +176,16 @@ fn both_miss_the_same_things() {
 
 /// What both find in a chain of its Genesis and these records, which its key has signed.
 fn of_records(rest: &[&str]) -> (BTreeSet<String>, BTreeSet<String>) {
+    of_records_at(NOW, rest)
+}
+
+/// The same in an export that was made at `exported_at`.
+fn of_records_at(exported_at: u64, rest: &[&str]) -> (BTreeSet<String>, BTreeSet<String>) {
     let key = SigningKey::from_seed(&[1; 32]);
     let mut writer = ChainWriter::start("pod-1".parse().unwrap());
     let mut lines = exported();
     lines.truncate(4);
+    lines[0] = Line::Export { version: EXPORT_VERSION, time: time::rfc3339(exported_at) };
     writer.commit(entry(&mut lines, 0)).unwrap();
     for rest in rest {
         let record = format!(r#"{{"time":"{}",{rest}}}"#, time::rfc3339(NOW));
@@ -250,6 +257,20 @@ fn both_see_what_an_unclean_end_interrupted() {
     let (faults, gaps) = of_records(&[allowed, restart]);
     assert!(faults.is_empty(), "{faults:?}");
     assert_eq!(gaps, BTreeSet::from(["interrupted".to_owned()]));
+}
+
+#[test]
+fn both_take_the_last_denial_for_a_sign_of_life() {
+    let until = NOW + 60_000;
+    let flood = |v: u32| {
+        let until = time::rfc3339(until);
+        format!(r#""v":{v},"kind":"Intent","effect":"Deny","count":9,"until":"{until}""#)
+    };
+    let exported_at = until + STALE_MS;
+    assert!(of_records_at(exported_at, &[&flood(2)]).1.is_empty());
+    let no_end = BTreeSet::from(["no-end".to_owned()]);
+    assert_eq!(of_records_at(exported_at + 1, &[&flood(2)]).1, no_end);
+    assert_eq!(of_records_at(exported_at, &[&flood(1)]).1, no_end, "version 1 has no `until`");
 }
 
 #[test]

@@ -432,3 +432,22 @@ async fn a_clock_that_runs_ahead_owns_neither_the_newest_records_nor_a_status() 
     let kept = answer["entries"][0]["record"].as_str().unwrap();
     assert!(kept.contains("9999-12-31T23:59:59.999Z"), "what was signed stays: {kept}");
 }
+
+#[test]
+fn queries_are_read_as_clients_write_them() {
+    use axum::extract::Query;
+    use exeat_api::messages::{PageQuery, RecordsQuery};
+    let records = RecordsQuery {
+        filter: "host:*.example.com rule:a/b -code:x+y&last=1#%".to_owned(),
+        last: Some(3),
+        namespace: Some("agents".to_owned()),
+    };
+    let Query(read) = Query::try_from_uri(&records.request().parse().unwrap()).unwrap();
+    assert_eq!(records, read);
+    for after in [None, Some(u64::MAX)] {
+        let page = PageQuery { after, limit: Some(1), namespace: None };
+        let request = page.request(&paths::chain_entries("uid-1"));
+        let Query(read) = Query::try_from_uri(&request.parse().unwrap()).unwrap();
+        assert_eq!(page, read);
+    }
+}

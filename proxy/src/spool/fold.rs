@@ -155,7 +155,7 @@ impl Fold {
     }
 
     fn key(&self, record: &RecordRef<'_>) -> u64 {
-        self.hasher.hash_one([
+        let texts = [
             record.action,
             record.resource,
             record.query_digest,
@@ -168,7 +168,8 @@ impl Fold {
             record.policy,
             record.address,
             record.body_digest,
-        ])
+        ];
+        self.hasher.hash_one(texts)
     }
 
     /// Where there is no room, equal denials are written each until the allowance is used up.

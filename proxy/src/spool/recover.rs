@@ -191,7 +191,7 @@ fn walk(
 ) -> Result<u64, AuditError> {
     let mut frames = Frames::new(File::open(&segment.file.path)?, HEADER_BYTES, *tip)?;
     while !next.is_some_and(|next| next.follows(tip)) {
-        if frames.advance()? != Found::Entry {
+        if frames.read_next()? != Found::Entry {
             break;
         }
         each(tip.next, frames.record());

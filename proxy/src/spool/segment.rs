@@ -184,7 +184,7 @@ pub fn list(dir: &Path) -> io::Result<Vec<SegmentFile>> {
     Ok(all)
 }
 
-/// What [`Frames::advance`] found.
+/// What [`Frames::next`] found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
     /// An entry whose link is as it should be; [`Frames::record`] has its bytes.
@@ -220,7 +220,7 @@ impl Frames {
     ///
     /// # Errors
     /// As the disk says.
-    pub fn advance(&mut self) -> io::Result<Found> {
+    pub fn read_next(&mut self) -> io::Result<Found> {
         let mut frame = [0; FRAME_BYTES];
         let read = fill(&mut self.reader, &mut frame)?;
         let length = word(&frame[..4]) as usize;

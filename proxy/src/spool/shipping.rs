@@ -160,7 +160,7 @@ fn read(
     let (mut start, mut bytes) = (place.tip, Vec::new());
     let mut place = place;
     while place.tip.next < until {
-        if frames.advance()? != Found::Entry {
+        if frames.read_next()? != Found::Entry {
             break;
         }
         let seq = place.tip.next;

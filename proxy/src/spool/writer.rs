@@ -200,11 +200,16 @@ impl Writer {
         self.is_sound(purpose, now)?;
         let (before, length) = (self.tip, self.pending.len());
         let id = if record.kind == Kind::Intent { Some(before.next) } else { record.id };
-        let record = RecordRef { id, ..record };
         let written = self
-            .encode(&record)
-            .and_then(|()| self.fit(record, purpose, before, length))
-            .and_then(|()| self.bring_out(purpose));
+            .encode(&RecordRef { id, ..record })
+            .and_then(|()| self.fit(RecordRef { id, ..record }, purpose, before, length))
+            .and_then(|()| match purpose {
+                Purpose::Outcome => {
+                    self.flush_if_long();
+                    Ok(())
+                }
+                _ => Ok(self.flush()?),
+            });
         if let Err(error) = written {
             self.take_back(before, length);
             return Err(error);
@@ -304,18 +309,14 @@ impl Writer {
         self.tip = tip;
     }
 
-    /// Writes what is pending, or leaves an outcome there until there is more. An outcome that cannot
-    /// be written yet stays pending too: there are no more of them than intents were written.
-    fn bring_out(&mut self, purpose: Purpose) -> Result<(), AuditError> {
-        if purpose != Purpose::Outcome {
-            return Ok(self.flush()?);
-        }
+    /// An outcome that cannot be written yet stays pending: there are no more of them than intents
+    /// were written.
+    fn flush_if_long(&mut self) {
         if self.pending.len() >= PENDING_BYTES
             && let Err(error) = self.flush()
         {
             tracing::debug!(%error, "Outcomes wait");
         }
-        Ok(())
     }
 
     /// Writes what is pending into the file.

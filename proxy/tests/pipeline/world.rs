@@ -334,7 +334,8 @@ impl World {
         for _ in 0..100 {
             let text = self.records().await;
             let records = text.match_indices("{\"v\":").filter_map(|(at, _)| {
-                let mut read = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Record>();
+                let mut read =
+                    serde_json::Deserializer::from_str(&text[at..]).into_iter::<Record>();
                 read.next()?.ok()
             });
             let denied = records.filter(|record| record.effect.as_deref() == Some("Deny"));

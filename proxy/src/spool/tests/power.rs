@@ -228,8 +228,8 @@ async fn holds_after(operation: usize, seed: u64) {
     let storage = Arc::new(Remembering::default());
     storage.0.lock().unwrap().take_after = operation;
     let synced = run(dir.path(), &storage).await;
-    let disk = storage.0.lock().unwrap().clone();
-    let taken = disk.taken.as_deref().unwrap_or(&disk);
+    let mut disk = std::mem::take(&mut *storage.0.lock().unwrap());
+    let taken = *disk.taken.take().unwrap_or_else(|| Box::new(disk));
     let least = synced.iter().filter(|(before, _)| *before <= operation).map(|(_, n)| *n).max();
     let mut random = StdRng::seed_from_u64(seed);
     for _ in 0..4 {

@@ -164,7 +164,7 @@ impl Span {
         let mut frame = Vec::new();
         while frames.offset() < self.to.offset {
             let at = frames.offset();
-            if frames.advance()? != Found::Entry {
+            if frames.read_next()? != Found::Entry {
                 return Err(ErrorKind::InvalidData.into());
             }
             frame.clear();

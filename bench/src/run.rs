@@ -279,10 +279,17 @@ async fn round(
     }
     let mut samples = Vec::new();
     for case in cases {
-        let sample = measure(work, case.subject, case.destination, direct, load)
-            .await
-            .with_context(|| format!("{} failed at {}", case.name, work.title()))?;
-        samples.push((case.name.to_owned(), sample));
+        match measure(work, case.subject, case.destination, direct, load).await {
+            Ok(sample) => samples.push((case.name.to_owned(), sample)),
+            // A program that fails is the worse for it, and no reason to learn nothing of the rest.
+            Err(error) if case.subject.foreign => {
+                eprintln!("{} failed at {}: {error:#}", case.name, work.title());
+            }
+            Err(error) => {
+                let what = format!("{} failed at {}", case.name, work.title());
+                return Err(error.context(what));
+            }
+        }
     }
     Ok(Some(Round { work, samples, disturbed: false }))
 }

@@ -65,6 +65,7 @@ impl Proxy {
         let subject = Subject {
             name: self.name(),
             variant: matches!(self, Self::Scanning | Self::Synced),
+            foreign: matches!(self, Self::Peer(..)),
             threads: self.threads(setting),
             process,
             way,

@@ -7,6 +7,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use exeat_policy::{
     Intent, Policies, Verdict,
     action::Effect,
+    limits::MAX_RULES,
     normal::Host,
     pattern::Scheme,
     snapshot::{AuditSettings, Snapshot},
@@ -26,7 +27,7 @@ fn rule(name: String, action: &str, resource: String, effect: Effect) -> RuleSou
     }
 }
 
-/// `count` rules in all.
+/// `count` rules in all, in as many policies as they need.
 fn policies(count: usize) -> Policies {
     let request = "network.request";
     let mut rules = vec![
@@ -38,20 +39,21 @@ fn policies(count: usize) -> Policies {
         let resource = format!("https://host-{n}.example.com/**");
         rule(format!("rule-{n}"), request, resource, Effect::Allow)
     }));
+    let policy = |(n, rules): (usize, &[RuleSource])| PolicySource {
+        origin: PolicyRef {
+            tier: Tier::Namespaced,
+            namespace: "agents".into(),
+            name: format!("bench-{n}"),
+        },
+        generation: 1,
+        mode: Mode::Enforce,
+        rules: rules.to_vec(),
+        invalid: None,
+    };
     Policies::compile(&Snapshot {
         generation: 1,
         pod_uid: String::new(),
-        policies: vec![PolicySource {
-            origin: PolicyRef {
-                tier: Tier::Namespaced,
-                namespace: "agents".into(),
-                name: "bench".into(),
-            },
-            generation: 1,
-            mode: Mode::Enforce,
-            rules,
-            invalid: None,
-        }],
+        policies: rules.chunks(MAX_RULES).enumerate().map(policy).collect(),
         audit: AuditSettings::default(),
         upstream_roots: String::new(),
         control_roots: String::new(),

@@ -3,17 +3,14 @@
 
 use crate::action::{Action, Effect};
 use crate::body::BodyPatterns;
-use crate::pattern::{ResourcePattern, Scheme};
+use crate::limits::{MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_RULES};
+use crate::pattern::ResourcePattern;
+use crate::rule::{Rule, RuleRef};
 use crate::source::{PolicyRef, PolicySource, RuleSource, Tier};
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Most rules of one policy.
-pub const MAX_RULES: usize = 10_000;
-const MAX_REASON: usize = 512;
-const MAX_NAME: usize = 63;
-const MAX_METHODS: usize = 32;
 /// Actions of the design that this version does not decide.
 const LATER: [&str; 3] = ["shell.exec", "postgres.query", "ssh.exec"];
 
@@ -29,67 +26,6 @@ pub struct CompileError {
 impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}; {}", self.path, self.problem, self.fix)
-    }
-}
-
-/// Names a rule wherever a decision is reported.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RuleRef {
-    pub policy: PolicyRef,
-    pub rule: String,
-}
-
-impl fmt::Display for RuleRef {
-    /// `tier/namespace/policy/rule`, as in audit records.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?}/{}/{}/{}",
-            self.policy.tier, self.policy.namespace, self.policy.name, self.rule
-        )
-    }
-}
-
-/// A rule, ready to match.
-#[derive(Debug)]
-pub struct Rule {
-    pub name: Arc<RuleRef>,
-    pub action: Action,
-    pub effect: Effect,
-    pub pattern: ResourcePattern,
-    /// Upper case; empty: every method.
-    pub methods: Vec<String>,
-    pub reason: Option<Arc<str>>,
-    pub body: Option<Arc<BodyPatterns>>,
-}
-
-impl Rule {
-    /// Servers differ on whether `post` is `POST`: an Allow says no, a Deny yes.
-    pub fn matches_method(&self, method: &str) -> bool {
-        let same = |listed: &String| match self.effect {
-            Effect::Allow => listed == method,
-            Effect::Deny => listed.eq_ignore_ascii_case(method),
-        };
-        self.methods.is_empty() || self.methods.iter().any(same)
-    }
-
-    pub fn matches_path(&self, path: &str) -> bool {
-        let Some(glob) = &self.pattern.path else { return true };
-        match self.effect {
-            Effect::Allow => glob.matches(path),
-            Effect::Deny => glob.matches_any_reading(path),
-        }
-    }
-
-    /// An upgrade begins as a request: a Deny of `http` or `https` is one of `ws` or `wss` too.
-    pub fn matches_endpoint(&self, scheme: Scheme, port: u16) -> bool {
-        let plain = match scheme {
-            Scheme::Ws => Scheme::Http,
-            Scheme::Wss => Scheme::Https,
-            other => other,
-        };
-        self.pattern.matches_endpoint(scheme, port)
-            || self.effect == Effect::Deny && self.pattern.matches_endpoint(plain, port)
     }
 }
 
@@ -148,12 +84,13 @@ fn check_name(name: &str) -> Result<(), (String, &'static str)> {
     if name.is_empty() {
         return Err(("the rule has no name".into(), "give it one; denials and records show it"));
     }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if name.len() > MAX_NAME || !name.bytes().all(plain) {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let fits = name.len() <= MAX_RULE_NAME && name.bytes().all(plain);
+    if !fits || name.starts_with('-') || name.ends_with('-') {
         let problem = format!(
-            "the name is longer than {MAX_NAME} characters, or has one that names do not have"
+            "the name is longer than {MAX_RULE_NAME} characters, or has one that names do not have"
         );
-        return Err((problem, "use letters, digits, - _ and ."));
+        return Err((problem, "use a-z, 0-9 and -, which neither begins nor ends it"));
     }
     Ok(())
 }
@@ -175,11 +112,12 @@ fn compile_rule(
             "move the rule to a Baseline or an AgentPolicy",
         ));
     }
-    if rule.reason.as_ref().is_some_and(|r| r.len() > MAX_REASON || r.chars().any(char::is_control))
-    {
+    let is_reason =
+        |r: &String| r.chars().count() <= MAX_REASON && !r.chars().any(char::is_control);
+    if !rule.reason.as_ref().is_none_or(is_reason) {
         errors.push(error(
             &format!("{path}.reason"),
-            format!("the reason is longer than {MAX_REASON} bytes, or has control characters"),
+            format!("the reason is longer than {MAX_REASON} characters, or has control characters"),
             "shorten it",
         ));
     }
@@ -190,6 +128,13 @@ fn compile_rule(
             return Err(errors);
         }
     };
+    if rule.resource.chars().count() > MAX_RESOURCE {
+        errors.push(error(
+            &format!("{path}.resource"),
+            format!("the resource is longer than {MAX_RESOURCE} characters"),
+            "shorten it with patterns",
+        ));
+    }
     let methods = check_methods(rule, action, path, &mut errors);
     let body = check_body(rule, action, path, &mut errors);
     match ResourcePattern::parse(&rule.resource, action, rule.effect) {
@@ -249,8 +194,8 @@ fn check_methods(
         ));
     }
     for (at, method) in rule.methods.iter().enumerate() {
-        let token = !method.is_empty()
-            && method.len() <= 32
+        let token = !method.starts_with('-')
+            && (1..=MAX_METHOD).contains(&method.len())
             && method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
         let path = format!("{path}.methods[{at}]");
         if !token {

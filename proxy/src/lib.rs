@@ -18,7 +18,6 @@
 //! wire                   bytes, before anybody knows what they mean
 //! refusal                every way to say no
 //! config init            what admission tells; the capture rules
-//! ports                  the ports that the proxy holds
 //! ```
 //!
 //! Failure: what is unknown is denied. Before the first snapshot nothing passes; a task that ends
@@ -34,7 +33,6 @@ pub mod gate;
 pub mod init;
 pub mod metrics;
 pub mod ops;
-pub mod ports;
 pub mod protocol;
 pub mod refusal;
 pub mod run;

@@ -1,6 +1,8 @@
 use super::*;
-use crate::normal::normalise_path;
-use crate::source::{PolicyRef, PolicySource, RuleSource};
+use crate::action::Effect;
+use crate::normal::{Host, Name, normalise_path};
+use crate::pattern::Scheme;
+use crate::source::{PolicyRef, RuleSource};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -72,7 +74,7 @@ fn the_seed_policy() {
     let policies = compiled(vec![policy("p", Tier::Namespaced, seed())]);
     let allowed = request(&policies, "GET", "https://api.your-company.com/v1");
     assert_eq!(
-        (allowed.verdict, allowed.code, allowed.body.len()),
+        (allowed.verdict, allowed.code, allowed.obligations.deny.len()),
         (Verdict::Allow, Code::Allowed, 1)
     );
     assert_eq!(allowed.rule.unwrap().to_string(), "Namespaced/agents/p/internal-api");
@@ -97,6 +99,37 @@ fn the_seed_policy() {
     assert!(named("10.20.3.4", 5432));
     assert!(!named("10.20.3.4", 5433));
     assert!(!named("10.21.3.4", 5432));
+}
+
+#[test]
+fn a_stronger_verdict_is_greater() {
+    assert!(Verdict::Deny > Verdict::Hold && Verdict::Hold > Verdict::Allow);
+}
+
+#[test]
+fn the_obligations_of_every_allow_that_matches_apply_and_a_deny_has_none() {
+    let held_to = |name: &str, resource: &str, pattern: &str| {
+        let mut rule = rule(name, "network.request", resource, Effect::Allow);
+        rule.deny_body_patterns = vec![pattern.into()];
+        rule
+    };
+    let rules = vec![
+        held_to("one", "https://a.example/**", "first"),
+        held_to("two", "https://*.example/v1/**", "second"),
+        held_to("other", "https://a.example/v2/**", "third"),
+        rule("no", "network.request", "https://a.example/v1/no", Effect::Deny),
+    ];
+    let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
+    let patterns = |url| {
+        let deny = request(&policies, "GET", url).obligations.deny;
+        let mut all: Vec<_> = deny.iter().flat_map(|one| one.patterns().to_vec()).collect();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(patterns("https://a.example/v1/x"), ["first", "second"]);
+    assert!(patterns("https://a.example/v1/no").is_empty());
+    let name = Name::parse("a.example").unwrap();
+    assert!(policies.decide(&Intent::Resolve { name: &name }).obligations.deny.is_empty());
 }
 
 #[test]
@@ -456,22 +489,5 @@ proptest! {
             prop_assert_eq!(verdict == Verdict::Allow, code == Code::Allowed);
             prop_assert!(verdict == Verdict::Deny || rule.is_some());
         }
-    }
-
-    #[test]
-    fn the_index_finds_what_a_walk_finds(name in "([ab]\\.){0,3}example") {
-        let patterns = ["a.example", "*.example", "*.a.example", "**", "b.a.example"];
-        let host = Host::parse(&name).unwrap();
-        let mut index = HostIndex::default();
-        let parsed: Vec<_> = patterns.iter().map(|p| {
-            crate::pattern::ResourcePattern::parse(p, Action::NetworkDns, Effect::Allow).unwrap().host
-        }).collect();
-        for (at, pattern) in parsed.iter().enumerate() {
-            index.insert(pattern, at);
-        }
-        let mut found: Vec<_> = index.candidates(&host).collect();
-        found.sort_unstable();
-        let walked: Vec<_> = (0..parsed.len()).filter(|at| parsed[*at].matches(&host)).collect();
-        prop_assert_eq!(found, walked);
     }
 }

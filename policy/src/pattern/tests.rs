@@ -1,4 +1,5 @@
 use super::*;
+use crate::action::{Action, Effect};
 
 fn request(text: &str) -> Result<ResourcePattern, PatternError> {
     ResourcePattern::parse(text, Action::NetworkRequest, Effect::Allow)

@@ -80,6 +80,7 @@ pub(super) fn rule(policy: &PolicyState, ask: Arc<Ask>) -> Ruling {
         Verdict::Allow => {
             Ruling::Allowed(Allowed { ask, decision, active, address: Dialled::default() })
         }
+        Verdict::Hold => Ruling::Held(Held { ask }),
         Verdict::Deny => Ruling::Denied(Denied::by(&ask, Decided { decision, active })),
     }
 }
@@ -123,7 +124,7 @@ impl Allowed {
 
     /// Patterns that the body must not match.
     pub fn body_patterns(&self) -> &[Arc<BodyPatterns>] {
-        &self.decision.body
+        &self.decision.obligations.deny
     }
 
     /// Everything passes, and what would have been refused is only recorded.
@@ -182,6 +183,6 @@ fn refusal(ask: &Ask, decision: &Decision) -> Refusal {
 pub(super) fn observed(decision: &Decision) -> Option<String> {
     decision.observed.as_ref().map(|observed| match observed.verdict {
         Verdict::Allow => Verdict::Allow.as_str().to_owned(),
-        Verdict::Deny => format!("Deny {}", observed.code),
+        other => format!("{} {}", other.as_str(), observed.code),
     })
 }

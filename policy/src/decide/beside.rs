@@ -1,0 +1,98 @@
+//! What the policies say of a host or an address, beside a decision.
+
+use super::Policies;
+use crate::action::Effect;
+use crate::decision::Verdict;
+use crate::intent::Intent;
+use crate::normal::{Host, Name};
+use crate::pattern::{HostPattern, Scheme};
+use crate::rule::{Rule, RuleRef};
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+impl Policies {
+    /// Whether an Allow names this private address for what is intended, by itself or by a range
+    /// that is private throughout: only then may it be dialled. A range that merely covers it,
+    /// such as 0.0.0.0/0, does not name it; a request's rule names it for the requests alone that
+    /// it would allow to the address itself.
+    pub fn names_address(&self, intent: &Intent<'_>, ip: IpAddr) -> bool {
+        let set = self.active();
+        let host = Host::Ip(ip);
+        let narrow = |rule: &Rule| {
+            rule.effect == Effect::Allow
+                && matches!(&rule.pattern.host, HostPattern::Net(net) if is_private(net))
+        };
+        let requests = set.requests.candidates(&host).map(|at| &set.rules[at]);
+        let connects = set.connects.candidates(&host).map(|at| &set.rules[at]);
+        requests.filter(|rule| narrow(rule)).any(|rule| rule.matches_request(intent))
+            || connects
+                .filter(|rule| narrow(rule))
+                .any(|rule| intent.port().is_some_and(|port| rule.pattern.speaks_of_port(port)))
+    }
+
+    /// Whether a Deny speaks of this address for what is intended, where a name that is allowed
+    /// resolved to it: the rule. Asked before every dial, of the address and of any IPv4 address
+    /// inside it.
+    pub fn denies_address(&self, intent: &Intent<'_>, ip: IpAddr) -> Option<Arc<RuleRef>> {
+        let host = Host::Ip(ip);
+        let port = intent.port()?;
+        let set = &self.enforced;
+        let of_requests = set.requests.candidates(&host).filter(|at| {
+            let rule = &set.rules[*at];
+            rule.matches_request(intent)
+                || (rule.matches_every_request() && rule.pattern.speaks_of_port(port))
+        });
+        let of_connections =
+            set.connects.candidates(&host).filter(|at| set.rules[*at].pattern.speaks_of_port(port));
+        of_requests
+            .chain(of_connections)
+            .filter(|at| set.rules[*at].effect == Effect::Deny)
+            .min()
+            .map(|at| Arc::clone(&set.rules[at].name))
+    }
+
+    /// Whether some Allow rule names this host by less than `**`. Where only `**`, or observing,
+    /// lets a name pass, nobody has said that the name exists.
+    pub fn names_host(&self, name: &Name) -> bool {
+        let set = self.active();
+        let host = Host::Name(name.clone());
+        [&set.requests, &set.connects, &set.names].into_iter().any(|index| {
+            index.candidates(&host).any(|at| {
+                let rule = &set.rules[at];
+                rule.effect == Effect::Allow && rule.pattern.host != HostPattern::AnyName
+            })
+        })
+    }
+
+    /// Whether TLS or HTTP to this host is taken apart: always, unless no `network.request` rule
+    /// speaks of the host and a `network.connect` rule really allows it as it is.
+    pub fn intercepts(&self, scheme: Scheme, host: &Host, port: u16) -> bool {
+        if self.in_force().any(|set| set.requests.candidates(host).next().is_some()) {
+            return true;
+        }
+        let decision = self.decide(&Intent::Connect { scheme, host, port });
+        let by_rule = match &decision.observed {
+            Some(would) if decision.observing => would.verdict == Verdict::Allow,
+            _ => true,
+        };
+        !(decision.allows() && by_rule)
+    }
+
+    /// Whether a `network.request` rule speaks of this host and port: bytes that some server could
+    /// read as a request may not pass unread there.
+    pub fn decides_requests(&self, host: &Host, port: u16) -> bool {
+        self.in_force().any(|set| {
+            set.requests.candidates(host).any(|at| set.rules[at].pattern.speaks_of_port(port))
+        })
+    }
+}
+
+/// RFC 1918, RFC 6598 and RFC 4193.
+fn is_private(net: &IpNet) -> bool {
+    let of = |a, b, prefix| IpNet::new_assert(IpAddr::V4(Ipv4Addr::new(a, b, 0, 0)), prefix);
+    let unique_local = IpNet::new_assert(IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7);
+    [of(10, 0, 8), of(172, 16, 12), of(192, 168, 16), of(100, 64, 10), unique_local]
+        .iter()
+        .any(|private| private.contains(net))
+}

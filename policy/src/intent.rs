@@ -1,0 +1,34 @@
+//! What an agent wants to do, as far as a policy can tell.
+
+use crate::action::Action;
+use crate::normal::{Host, Name};
+use crate::pattern::Scheme;
+
+/// One act that is to be decided.
+#[derive(Debug, Clone, Copy)]
+pub enum Intent<'a> {
+    /// An HTTP request; the path is normalised, the method as it is sent.
+    Request { scheme: Scheme, host: &'a Host, port: u16, path: &'a str, method: &'a str },
+    /// An opaque connection; `Scheme::Tls` where the agent speaks TLS that is passed through.
+    Connect { scheme: Scheme, host: &'a Host, port: u16 },
+    /// A DNS question for an address.
+    Resolve { name: &'a Name },
+}
+
+impl Intent<'_> {
+    pub const fn action(&self) -> Action {
+        match self {
+            Self::Request { .. } => Action::NetworkRequest,
+            Self::Connect { .. } => Action::NetworkConnect,
+            Self::Resolve { .. } => Action::NetworkDns,
+        }
+    }
+
+    /// The port that is meant; a DNS question has none.
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Request { port, .. } | Self::Connect { port, .. } => Some(*port),
+            Self::Resolve { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What an act that is not denied is held to.
+
+use crate::body::BodyPatterns;
+use crate::rule::Rule;
+use std::sync::Arc;
+
+/// The obligations of every rule that matched, together; none of them lifts another.
+///
+/// Masks, credentials, the terms of an approval, recording and limits become fields here as soon as
+/// the schema has them. Callers read the fields that they carry out, and only [`Default`] makes an
+/// empty value, so that a new field changes no caller.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Obligations {
+    /// What must not be in what the agent sends. Empty: it is not read.
+    pub deny: Vec<Arc<BodyPatterns>>,
+}
+
+impl Obligations {
+    /// Adds what this rule demands.
+    pub(crate) fn add(&mut self, rule: &Rule) {
+        self.deny.extend(rule.body.clone());
+    }
+}

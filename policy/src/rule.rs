@@ -1,0 +1,51 @@
+//! A rule, ready to match. What a rule of each action matches is in a file of its own; the host is
+//! matched by the index, before a rule is asked.
+
+use crate::action::{Action, Effect};
+use crate::body::BodyPatterns;
+use crate::pattern::ResourcePattern;
+use crate::source::{PolicyRef, Tier};
+use std::fmt;
+use std::sync::Arc;
+
+mod connect;
+mod dns;
+pub(crate) mod http;
+
+/// Names a rule wherever a decision is reported.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleRef {
+    pub policy: PolicyRef,
+    pub rule: String,
+}
+
+impl fmt::Display for RuleRef {
+    /// `tier/namespace/policy/rule`, as in audit records.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?}/{}/{}/{}",
+            self.policy.tier, self.policy.namespace, self.policy.name, self.rule
+        )
+    }
+}
+
+/// A rule of one policy.
+#[derive(Debug)]
+pub struct Rule {
+    pub name: Arc<RuleRef>,
+    pub action: Action,
+    pub effect: Effect,
+    pub pattern: ResourcePattern,
+    /// Upper case; empty: every method.
+    pub methods: Vec<String>,
+    pub reason: Option<Arc<str>>,
+    pub body: Option<Arc<BodyPatterns>>,
+}
+
+impl Rule {
+    /// Whether this is a Deny that nothing lifts.
+    pub(crate) fn is_guardrail_deny(&self) -> bool {
+        self.effect == Effect::Deny && self.name.policy.tier == Tier::Guardrail
+    }
+}

@@ -1,0 +1,162 @@
+//! Rules that are united, whichever policies they came from, and the strongest of those that match.
+
+use crate::action::{Action, Effect};
+use crate::code::Code;
+use crate::decision::{Decision, Verdict};
+use crate::index::HostIndex;
+use crate::intent::Intent;
+use crate::normal::Host;
+use crate::obligations::Obligations;
+use crate::pattern::Scheme;
+use crate::rule::Rule;
+use crate::rule::http::{is_tunnel, transport};
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+/// The rules of all policies of one mode, sorted by name and indexed by host.
+#[derive(Debug, Default)]
+pub(crate) struct RuleSet {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) requests: HostIndex,
+    pub(crate) connects: HostIndex,
+    pub(crate) names: HostIndex,
+}
+
+impl RuleSet {
+    pub(crate) fn new(mut rules: Vec<Rule>) -> Self {
+        rules.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut set = Self::default();
+        for (at, rule) in rules.iter().enumerate() {
+            let index = match rule.action {
+                Action::NetworkRequest => &mut set.requests,
+                Action::NetworkConnect => &mut set.connects,
+                Action::NetworkDns => &mut set.names,
+            };
+            index.insert(&rule.pattern, at);
+        }
+        set.rules = rules;
+        set
+    }
+
+    /// Decides one intent. `default_reason` is given where no rule matches.
+    pub(crate) fn decide(&self, intent: &Intent<'_>, default_reason: &Arc<str>) -> Decision {
+        let mut best = Best::default();
+        match *intent {
+            Intent::Request { method, .. } if is_tunnel(method) => {}
+            Intent::Request { scheme, host, port, path, .. } => {
+                for rules in self.requests.of(host) {
+                    rules.for_path(path, |at| {
+                        let rule = &self.rules[at];
+                        best.offer(rule, at, rule.matches_request(intent));
+                    });
+                }
+                self.deny_connection(&mut best, transport(scheme), host, port);
+            }
+            Intent::Connect { scheme, host, port } => {
+                for at in self.connects.candidates(host) {
+                    let rule = &self.rules[at];
+                    best.offer(rule, at, rule.matches_connection(scheme, port));
+                }
+            }
+            Intent::Resolve { name } => {
+                let host = Host::Name(name.clone());
+                for at in self.names.candidates(&host) {
+                    best.offer(&self.rules[at], at, true);
+                }
+                for rules in self.requests.of(&host).chain(self.connects.of(&host)) {
+                    // The first is the strongest of them: all are Allows, and in order.
+                    if let Some(at) = rules.iter().find(|at| self.rules[*at].lets_resolve()) {
+                        best.offer(&self.rules[at], at, true);
+                    }
+                }
+                // A question carries nothing that could be held to anything.
+                best.obligations = Obligations::default();
+            }
+        }
+        best.into_decision(self, default_reason)
+    }
+
+    /// Of a set that only denies: an opaque connection could carry the requests that it denies.
+    pub(crate) fn denies_unread(
+        &self,
+        intent: &Intent<'_>,
+        default_reason: &Arc<str>,
+    ) -> Option<Decision> {
+        let Intent::Connect { host, port, .. } = *intent else { return None };
+        let mut best = Best::default();
+        for at in self.requests.candidates(host) {
+            let rule = &self.rules[at];
+            best.offer(rule, at, rule.effect == Effect::Deny && rule.pattern.speaks_of_port(port));
+        }
+        best.rule.is_some().then(|| best.into_decision(self, default_reason))
+    }
+
+    /// A connection that is denied as such carries no request either.
+    fn deny_connection(&self, best: &mut Best, scheme: Scheme, host: &Host, port: u16) {
+        for at in self.connects.candidates(host) {
+            let rule = &self.rules[at];
+            let matches = rule.effect == Effect::Deny && rule.matches_connection(scheme, port);
+            best.offer(rule, at, matches);
+        }
+    }
+}
+
+/// Of two rules that match, the stronger one is greater: by its verdict, then as a Guardrail's, then
+/// by being the first in order.
+type Strength = (Verdict, bool, Reverse<usize>);
+
+/// The strongest rule so far, and what all of them demand.
+#[derive(Default)]
+struct Best {
+    rule: Option<Strength>,
+    obligations: Obligations,
+}
+
+impl Best {
+    fn offer(&mut self, rule: &Rule, at: usize, matches: bool) {
+        if !matches {
+            return;
+        }
+        self.obligations.add(rule);
+        let strength = (Verdict::from(rule.effect), rule.is_guardrail_deny(), Reverse(at));
+        self.rule = self.rule.max(Some(strength));
+    }
+
+    fn into_decision(self, set: &RuleSet, default_reason: &Arc<str>) -> Decision {
+        let Some((verdict, guardrail, Reverse(at))) = self.rule else {
+            return Decision::without_rule(Verdict::Deny, Code::DefaultDeny, default_reason);
+        };
+        let rule = &set.rules[at];
+        let code = match rule.effect {
+            Effect::Deny if guardrail => Code::GuardrailDeny,
+            Effect::Deny => Code::RuleDeny,
+            Effect::Allow => Code::Allowed,
+        };
+        let reason = rule.reason.clone().unwrap_or_else(|| general_reason(rule.effect));
+        Decision {
+            verdict,
+            code,
+            rule: Some(Arc::clone(&rule.name)),
+            reason,
+            obligations: match verdict {
+                Verdict::Allow | Verdict::Hold => self.obligations,
+                Verdict::Deny => Obligations::default(),
+            },
+            observed: None,
+            observing: false,
+        }
+    }
+}
+
+/// For a rule that gives no reason of its own. Made once per thread, so that a decision allocates
+/// nothing.
+fn general_reason(effect: Effect) -> Arc<str> {
+    thread_local! {
+        static ALLOWS: Arc<str> = Arc::from("a rule allows this");
+        static DENIES: Arc<str> = Arc::from("a rule denies this");
+    }
+    match effect {
+        Effect::Allow => ALLOWS.with(Arc::clone),
+        Effect::Deny => DENIES.with(Arc::clone),
+    }
+}

@@ -22,7 +22,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 /// Rules of the policy, of which one or some allow what the client asks for.
 const RULES: usize = 100;
@@ -30,12 +30,12 @@ const POD: &str = "7c9c5f8e-0000-4000-8000-0000000be4c4";
 /// Where every name is said to lead.
 const LEADS: [u8; 4] = [203, 0, 113, 10];
 
-/// Threads that the proxy's own main gives its runtime.
-pub(crate) const THREADS: usize = 2;
+/// Threads that carry traffic: as many as the proxy has where nothing else is said.
+pub(crate) const THREADS: u16 = 1;
 
 /// The runtime of the proxy's own main.
 pub(crate) fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()
+    exeat_proxy::run::runtime(THREADS)
 }
 
 #[derive(Debug, Args)]
@@ -226,8 +226,8 @@ fn snapshot(roots: &str, args: &ExeatArgs) -> anyhow::Result<Snapshot> {
     })
 }
 
-/// What a policy would be given for this name, if it knows it.
-pub(crate) fn durability(name: &str) -> Option<Durability> {
+/// The durability of this name.
+fn durability(name: &str) -> Option<Durability> {
     serde_json::from_value(name.into()).ok()
 }
 

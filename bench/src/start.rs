@@ -104,7 +104,7 @@ impl Proxy {
     fn threads(&self, setting: &Setting<'_>) -> usize {
         match self {
             Self::Direct => 0,
-            Self::Exeat | Self::Scanning | Self::Synced => exeat::THREADS,
+            Self::Exeat | Self::Scanning | Self::Synced => usize::from(exeat::THREADS),
             // Neither has threads.
             Self::Peer(Peer::Mitmproxy | Peer::Squid, _) => 1,
             Self::Hudsucker | Self::Peer(..) => setting.threads,

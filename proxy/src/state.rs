@@ -5,6 +5,7 @@ use exeat_policy::Policies;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 /// One snapshot, compiled.
 #[derive(Debug)]
@@ -49,6 +50,19 @@ impl PolicyState {
         self.active.store(Some(Arc::clone(&active)));
         self.changes.send_modify(|n| *n += 1);
         active
+    }
+
+    /// As [`replace`](Self::replace), on a thread that carries no traffic: the expressions of a policy
+    /// can take half a second to compile, for which connections and probes would stand still.
+    ///
+    /// # Errors
+    /// When the runtime ends meanwhile. The policies before stay in force.
+    pub async fn replace_apart(
+        self: &Arc<Self>,
+        snapshot: Snapshot,
+    ) -> Result<Arc<Active>, JoinError> {
+        let state = Arc::clone(self);
+        tokio::task::spawn_blocking(move || state.replace(&snapshot)).await
     }
 
     /// Counts replacements.

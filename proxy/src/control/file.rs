@@ -17,6 +17,8 @@ const EVERY: Duration = Duration::from_secs(1);
 pub enum PolicyFileError {
     #[error("{0}: {1}")]
     Read(PathBuf, io::Error),
+    #[error("a snapshot was not compiled: {0}")]
+    Compile(#[from] tokio::task::JoinError),
     #[error("{0} holds no snapshot: {1}")]
     Json(PathBuf, serde_json::Error),
 }
@@ -67,7 +69,7 @@ impl PolicyFile {
         self.read = Some(changed);
         let snapshot: Snapshot = serde_json::from_slice(&bytes)
             .map_err(|error| PolicyFileError::Json(self.path.clone(), error))?;
-        let active = self.policies.replace(&snapshot);
+        let active = self.policies.replace_apart(snapshot).await?;
         tracing::info!(digest = active.policies.digest(), "Policy file applied");
         self.audit.policy(&active);
         Ok(())

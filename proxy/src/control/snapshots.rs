@@ -40,6 +40,8 @@ pub enum SnapshotError {
     Json(#[from] serde_json::Error),
     #[error("a snapshot is for the pod {0}, which is not this one")]
     OtherPod(String),
+    #[error("a snapshot was not compiled: {0}")]
+    Compile(#[from] tokio::task::JoinError),
     #[error("the snapshot on disk cannot be used: {0}")]
     Io(#[from] std::io::Error),
 }
@@ -136,12 +138,9 @@ impl Snapshots {
         if !snapshot.control_roots.trim().is_empty() {
             self.roots.replace(&snapshot.control_roots);
         }
-        let active = self.policies.replace(&snapshot);
-        tracing::info!(
-            generation = snapshot.generation,
-            digest = active.policies.digest(),
-            "Snapshot applied"
-        );
+        let generation = snapshot.generation;
+        let active = self.policies.replace_apart(snapshot).await?;
+        tracing::info!(generation, digest = active.policies.digest(), "Snapshot applied");
         self.audit.policy(&active);
         Ok(())
     }

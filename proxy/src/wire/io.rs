@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A byte stream. TCP is told apart, since only it can be reset and relayed by the kernel.
+/// A byte stream. TCP is told apart, since only it can be reset.
 pub struct Io(Over);
 
 enum Over {
@@ -25,14 +25,6 @@ impl Io {
     /// A stream inside something else, such as a tunnel.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static) -> Self {
         Self(Over::Other(Box::new(stream)))
-    }
-
-    /// The TCP connection, where it is one.
-    pub fn tcp(&self) -> Option<&TcpStream> {
-        match &self.0 {
-            Over::Tcp(stream) => Some(stream),
-            Over::Other(_) => None,
-        }
     }
 
     /// Closing is seen by the peer as a reset rather than as an end. Over anything but TCP it is
@@ -57,7 +49,7 @@ impl Io {
 }
 
 /// A peer that vanished without a word is noticed within some minutes.
-pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     let probes = socket2::TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
         .with_interval(Duration::from_secs(20))

@@ -4,5 +4,5 @@ pub mod detect;
 mod io;
 mod prefixed;
 
-pub use io::{Io, keep_alive};
+pub use io::Io;
 pub use prefixed::Prefixed;

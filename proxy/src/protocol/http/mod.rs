@@ -62,6 +62,23 @@ impl Http {
     }
 }
 
+/// Serves a connection; once the proxy drains, only to the end of what is under way. A macro, for
+/// hyper's connections have this method in common and no trait.
+macro_rules! until_drained {
+    ($connection:expr, $drain:expr) => {{
+        let mut connection = pin!($connection);
+        let ended = tokio::select! {
+            biased;
+            ended = connection.as_mut() => ended,
+            () = $drain.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        ended.map_err(io::Error::other)
+    }};
+}
+
 /// One connection of the agent's.
 pub struct Session(Inner);
 
@@ -113,16 +130,7 @@ impl Session {
             .max_buf_size(2 * HEAD_LIMIT)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
-        let mut connection = pin!(connection);
-        let ended = tokio::select! {
-            biased;
-            ended = connection.as_mut() => ended,
-            () = drain.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        ended.map_err(io::Error::other)
+        until_drained!(connection, drain)
     }
 
     /// Serves HTTP/2.
@@ -151,15 +159,6 @@ impl Session {
             .keep_alive_interval(PING)
             .keep_alive_timeout(PONG)
             .serve_connection(TokioIo::new(stream), service);
-        let mut connection = pin!(connection);
-        let ended = tokio::select! {
-            biased;
-            ended = connection.as_mut() => ended,
-            () = drain.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        ended.map_err(io::Error::other)
+        until_drained!(connection, drain)
     }
 }

@@ -139,7 +139,7 @@ fn compile_rule(
     let body = check_body(rule, action, path, &mut errors);
     match ResourcePattern::parse(&rule.resource, action, rule.effect) {
         Ok(pattern) if errors.is_empty() => Ok(Rule {
-            name: Arc::new(RuleRef { policy: origin.clone(), rule: rule.name.clone() }),
+            name: Arc::new(RuleRef::new(origin.clone(), rule.name.clone())),
             action,
             effect: rule.effect,
             pattern,

@@ -17,16 +17,24 @@ pub(crate) mod http;
 pub struct RuleRef {
     pub policy: PolicyRef,
     pub rule: String,
+    text: String,
+}
+
+impl RuleRef {
+    pub(crate) fn new(policy: PolicyRef, rule: String) -> Self {
+        let text = format!("{:?}/{}/{}/{rule}", policy.tier, policy.namespace, policy.name);
+        Self { policy, rule, text }
+    }
+
+    /// `tier/namespace/policy/rule`, as in audit records.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
 }
 
 impl fmt::Display for RuleRef {
-    /// `tier/namespace/policy/rule`, as in audit records.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?}/{}/{}/{}",
-            self.policy.tier, self.policy.namespace, self.policy.name, self.rule
-        )
+        f.write_str(self.as_str())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::spool::{AuditLog, IntentId, now};
 use exeat_audit::record::{Kind, RecordRef, cut};
 use exeat_policy::action::Action;
 use exeat_policy::pattern::Scheme;
+use exeat_policy::rule::RuleRef;
 use exeat_policy::{Code, Verdict};
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -97,11 +98,11 @@ impl Gate {
     ) -> Result<Recorded, Refusal> {
         let (texts, time) = (subject.texts(), now());
         let observed = noted.observed.or_else(|| allowed.observed());
-        let (rule, address) = (allowed.rule(), noted.address.map(|address| address.to_string()));
+        let address = noted.address.map(|address| address.to_string());
         let record = RecordRef {
             effect: Some(Verdict::Allow.as_str()),
             observed: observed.as_deref(),
-            rule: rule.as_deref(),
+            rule: allowed.decision.rule.as_deref().map(RuleRef::as_str),
             code: Some(allowed.decision.code.as_str()),
             policy: Some(allowed.active.policies.digest()),
             address: address.as_deref(),
@@ -151,14 +152,14 @@ impl Gate {
         let active = decided.map(|decided| decided.active.clone()).or_else(|| self.policy.load());
         let (texts, time) = (subject.texts(), now());
         let observed = decision.and_then(|decision| decision.observed.as_ref());
-        let rule = decision.and_then(|decision| decision.rule.as_ref()).map(ToString::to_string);
-        let reason = decision.map(|decision| decision.reason.to_string());
+        let rule = decision.and_then(|decision| decision.rule.as_deref()).map(RuleRef::as_str);
+        let reason = decision.map(|decision| &*decision.reason);
         let record = RecordRef {
             effect: Some(verdict.as_str()),
             observed: observed.map(|observed| observed.verdict.as_str()),
-            rule: rule.as_deref(),
+            rule,
             code: Some(code.as_str()),
-            reason: reason.as_deref(),
+            reason,
             policy: active.as_ref().map(|active| active.policies.digest()),
             ..texts.record(&time)
         };

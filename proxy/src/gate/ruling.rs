@@ -132,10 +132,6 @@ impl Allowed {
         self.decision.observing
     }
 
-    pub(super) fn rule(&self) -> Option<String> {
-        self.decision.rule.as_ref().map(ToString::to_string)
-    }
-
     /// What Observe policies said of the same act.
     pub fn observed(&self) -> Option<String> {
         observed(&self.decision)
@@ -144,7 +140,7 @@ impl Allowed {
     /// The refusal of a body that matches one of this rule's patterns.
     pub fn body_refusal(&self) -> Refusal {
         Refusal::BodyPattern {
-            rule: self.rule(),
+            rule: self.decision.rule.as_ref().map(ToString::to_string),
             reason: "the body holds what this rule does not let out".to_owned(),
         }
     }

@@ -242,8 +242,10 @@ impl AuditLog {
         let Some(seq) = id.0 else { return Ok(()) };
         let reached = match self.settings().durability {
             Durability::Spooled => return Ok(()),
-            Durability::Synced => self.synced(seq).await,
-            Durability::Acknowledged => self.acknowledged(seq, self.0.limits.collector).await,
+            Durability::Synced => Box::pin(self.synced(seq)).await,
+            Durability::Acknowledged => {
+                Box::pin(self.acknowledged(seq, self.0.limits.collector)).await
+            }
         };
         reached.or_else(|error| self.failed(error))
     }

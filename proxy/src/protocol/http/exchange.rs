@@ -171,8 +171,8 @@ impl Inner {
         }
         let refusal = (!allowed.observing()).then(|| allowed.body_refusal());
         let patterns = allowed.body_patterns().to_vec();
-        let mut held: Inspected =
-            hold(body, patterns, &self.http.budget, refusal).await.map_err(refuse)?;
+        let inspected = Box::pin(hold(body, patterns, &self.http.budget, refusal));
+        let mut held: Inspected = inspected.await.map_err(refuse)?;
         let would = held.matched.then(|| format!("Deny {}", allowed.body_refusal().code()));
         let noted = Noted { body_digest: held.digest.take(), observed: would, ..Noted::default() };
         // Where policies only observe, a match did not stop the body.

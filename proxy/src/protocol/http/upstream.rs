@@ -66,7 +66,7 @@ impl Inner {
         {
             return Ok(Way::Pooled(key, upstream));
         }
-        Ok(Way::Route(key, self.http.dialer.find(allowed).await?))
+        Ok(Way::Route(key, Box::pin(self.http.dialer.find(allowed)).await?))
     }
 
     /// The place in the pool.
@@ -85,10 +85,11 @@ impl Inner {
         body: UpstreamBody,
         cleared: &Cleared<'_>,
     ) -> Result<Sent, Refusal> {
+        // What is seldom done is boxed: the future of every request has room for all that is not.
         let (key, mut upstream, kept) = match way {
             Way::Pooled(key, upstream) => (key, upstream, true),
             Way::Route(key, route) => {
-                let upstream = self.open(&key, route, cleared).await?;
+                let upstream = Box::pin(self.open(&key, route, cleared)).await?;
                 (key, upstream, false)
             }
         };
@@ -102,8 +103,11 @@ impl Inner {
         let Some(request) = failed.take_message().filter(|_| kept) else {
             return Err(Refusal::UpstreamProtocol);
         };
-        let route = self.http.dialer.find(cleared.allowed).await?;
-        let mut upstream = self.open(&key, route, cleared).await?;
+        let mut upstream = Box::pin(async {
+            let route = self.http.dialer.find(cleared.allowed).await?;
+            self.open(&key, route, cleared).await
+        })
+        .await?;
         let request = self.addressed(request, &upstream, cleared)?;
         match timeout(RESPONSE, upstream.send(request)).await {
             Ok(Ok(response)) => Ok(Sent { response, upstream, key }),

@@ -282,9 +282,10 @@ async fn round(
             Err(error) if case.subject.foreign => {
                 eprintln!("{} failed at {}: {error:#}", case.name, work.title());
             }
+            // Loopback stands still for seconds now and then, without any proxy too.
             Err(error) => {
-                let what = format!("{} failed at {}", case.name, work.title());
-                return Err(error.context(what));
+                eprintln!("{} failed at {}, round dropped: {error:#}", case.name, work.title());
+                return Ok(Some(Round { work, samples: Vec::new(), disturbed: true }));
             }
         }
     }

@@ -4,4 +4,5 @@
 
 pub mod http;
 pub mod opaque;
+mod pump;
 mod relay;

@@ -1,5 +1,6 @@
 //! Bytes both ways, until either side ends, nothing moves for long, or the policy changes.
 
+use super::pump::pump;
 use crate::gate::{Counts, Standing};
 use crate::refusal::Refusal;
 use crate::tls::hello::HELLO_LIMIT;
@@ -8,7 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +37,7 @@ where
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        ended = copy_bidirectional(agent, upstream) => match ended {
+        ended = pump(agent, upstream) => match ended {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 error.downcast::<Refusal>().ok()
             }

@@ -5,7 +5,7 @@ use crate::gate::{Endpoint, Subject};
 use crate::protocol::http::{Origin, Session};
 use crate::refusal::Refusal;
 use crate::tls::LeafError;
-use crate::wire::{Io, Prefixed};
+use crate::wire::{Bulk, Io, Prefixed};
 use exeat_policy::normal::{Host, Name};
 use exeat_policy::pattern::Scheme;
 use rustls::ServerConfig;
@@ -48,6 +48,7 @@ impl Front {
             }
         };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let stream = Bulk::new(stream);
         let session = Session::new(self.http.clone(), Origin::new(true, to), refusal);
         if http2 { session.serve_http2(stream).await } else { session.serve_http1(stream).await }
     }

@@ -31,8 +31,8 @@ use exeat_policy::snapshot::{AuditSettings, Durability, OnFailure};
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use storage::{FileSystem, Storage};
 use thiserror::Error;
@@ -105,6 +105,8 @@ struct Handle {
     metrics: Arc<ProxyMetrics>,
     /// Number of entries on disk here, and on the collector's.
     synced: watch::Receiver<u64>,
+    /// `synced` as the runtime's own threads tell it on.
+    told: OnceLock<watch::Receiver<u64>>,
     acknowledged: watch::Receiver<u64>,
     limits: Limits,
     /// The last intent was not written: only the first failure of a row is logged.
@@ -191,7 +193,9 @@ impl AuditLog {
         let acknowledged = shared.acknowledged.subscribe();
         let shipping = Shipping::new(Arc::clone(&shared), key, synced.clone());
         let failing = AtomicBool::new(false);
-        let handle = Handle { shared, policies, metrics, synced, acknowledged, limits, failing };
+        let told = OnceLock::new();
+        let handle =
+            Handle { shared, policies, metrics, synced, told, acknowledged, limits, failing };
         Ok((Self(Arc::new(handle)), shipping))
     }
 
@@ -252,12 +256,28 @@ impl AuditLog {
 
     async fn synced(&self, seq: u64) -> Result<(), AuditError> {
         self.0.shared.want(seq + 1);
-        let mut synced = self.0.synced.clone();
+        let mut synced = self.told();
         match timeout(self.0.limits.disk, synced.wait_for(|entries| *entries > seq)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(AuditError::Ended),
             Err(_) => Err(self.0.shared.lock()?.writer.fault()),
         }
+    }
+
+    /// Waking a task from the thread that syncs costs a system call. So it wakes one, which wakes
+    /// all that wait.
+    fn told(&self) -> watch::Receiver<u64> {
+        let tell = || {
+            let mut synced = self.0.synced.clone();
+            let (teller, told) = watch::channel(*synced.borrow_and_update());
+            tokio::spawn(async move {
+                while synced.changed().await.is_ok() {
+                    teller.send_replace(*synced.borrow_and_update());
+                }
+            });
+            told
+        };
+        self.0.told.get_or_init(tell).clone()
     }
 
     async fn acknowledged(&self, seq: u64, patience: Duration) -> Result<(), AuditError> {

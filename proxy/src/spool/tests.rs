@@ -95,8 +95,14 @@ fn outcome() -> RecordRef<'static> {
 
 /// Ends the spool in the way of a process that exits without closing it.
 async fn drop_and_wait(log: AuditLog, mut shipping: Shipping) {
+    let shared = Arc::clone(&log.0.shared);
     drop(log);
     assert_eq!(shipping.synced_beyond(u64::MAX - 1).await, None);
+    // The thread that syncs has ended; the other may still make or remove a file. `shipping` holds
+    // one as well.
+    while Arc::strong_count(&shared) > 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Appends intents and their outcomes, slowly enough that the next segment is there when it is

@@ -6,6 +6,7 @@ use super::pool::{Key, Sender, Upstream, UpstreamBody};
 use super::target::Target;
 use crate::gate::{Allowed, Permit, Recorded, Route};
 use crate::refusal::Refusal;
+use crate::wire::Bulk;
 use exeat_policy::normal::Host;
 use http::Request;
 use hyper::Response;
@@ -160,9 +161,11 @@ impl Inner {
             }
             Err(_) => return Err(Refusal::UpstreamTls),
         };
-        match stream.get_ref().1.alpn_protocol() {
-            Some(b"h2") => self.http2(key, stream, address).await,
-            _ => http1(stream, address, cleared.target.websocket).await,
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let stream = Bulk::new(stream);
+        match http2 {
+            true => self.http2(key, stream, address).await,
+            false => http1(stream, address, cleared.target.websocket).await,
         }
     }
 

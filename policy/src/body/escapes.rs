@@ -1,0 +1,250 @@
+//! Looks ahead for the places of a chunk that the automata must see.
+//!
+//! While no match has begun in any view, text can be skipped up to the next place at which one may
+//! begin. In the bytes as sent the [`Prefilter`] finds it. A view differs from them only at escapes,
+//! and a literal that begins a match is in the view alone if it spans what an escape puts out: then
+//! the bytes around that are neighbours in a literal. Escapes of which that is not true are skipped
+//! too.
+
+use super::prefilter::{MARGIN, Prefilter, eight_at};
+use super::views::{Decoder, Json, NoNul, Percent, hex, unescaped};
+use memchr::{memchr, memchr2};
+
+/// Longest escape that is decoded here, with the byte behind it: a surrogate pair of JSON.
+const LONGEST: usize = 13;
+/// Longest single escape.
+const ESCAPE: usize = 6;
+
+/// An escape is near to the one before if fewer plain bytes than this are between them.
+const NEAR: usize = 8;
+
+/// The last eight bytes of a view, the newest in the highest place, and where they end in the chunk.
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    eight: u64,
+    end: usize,
+}
+
+impl Recent {
+    fn push(&mut self, byte: u8) {
+        self.eight = self.eight >> 8 | u64::from(byte) << 56;
+    }
+
+    /// Takes bytes that are the same in the view, up to `end`.
+    fn take_plain(&mut self, chunk: &[u8], end: usize) {
+        if end >= self.end + NEAR {
+            self.eight = eight_at(chunk, end - NEAR);
+        } else {
+            chunk[self.end..end].iter().for_each(|byte| self.push(*byte));
+        }
+        self.end = end;
+    }
+}
+
+/// Where to go on in a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stop {
+    /// Nothing before this place matters; no view is inside an escape there.
+    pub(super) from: usize,
+    /// Up to here, at least, every byte must be seen.
+    pub(super) until: usize,
+}
+
+/// One chunk of a body, and the next escape of each view that matters.
+pub(super) struct Ahead<'a> {
+    prefilter: &'a Prefilter,
+    chunk: &'a [u8],
+    /// From here on everything must be seen: what matters may end in the next chunk.
+    tail: usize,
+    /// Whether the byte before a match matters, so that it must be the same in every view.
+    looks_around: bool,
+    escapes: [Option<Span>; 3],
+}
+
+/// Escapes of a view that a literal may span.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    /// The first of those that are near to each other.
+    first: usize,
+    /// The one behind which it shows.
+    last: usize,
+}
+
+impl<'a> Ahead<'a> {
+    pub(super) fn new(prefilter: &'a Prefilter, chunk: &'a [u8], looks_around: bool) -> Self {
+        let tail = chunk.len().saturating_sub(MARGIN);
+        Self { prefilter, chunk, tail, looks_around, escapes: [None; 3] }
+    }
+
+    /// The next place that matters, from `at` on, where no match has begun and no view is inside an
+    /// escape.
+    pub(super) fn next(&mut self, at: usize) -> Stop {
+        if at >= self.tail {
+            return Stop { from: at, until: self.chunk.len() };
+        }
+        let of: [fn(&Self, usize) -> Span; 3] = [Self::percent, Self::json, Self::nul];
+        let mut escape = self.nowhere();
+        for (view, find) in of.into_iter().enumerate() {
+            let known = self.escapes[view].filter(|span| span.first >= at);
+            let span = known.unwrap_or_else(|| find(self, at));
+            self.escapes[view] = Some(span);
+            if span.first < escape.first {
+                escape = span;
+            }
+        }
+        let end = escape.first.saturating_sub(self.prefilter.reach()).min(self.tail).max(at);
+        let found = (at < end).then(|| self.prefilter.find(self.chunk, at, end)).flatten();
+        let until = match found {
+            Some(begin) => begin + 1,
+            None if escape.first < self.tail => escape.last + 1,
+            None => self.chunk.len(),
+        };
+        Stop { from: self.plain_before(at, found.unwrap_or(end)), until }
+    }
+
+    /// The last place up to `want`, and from `at` on, before which the bytes are the same in every
+    /// view, so that no view is inside an escape there.
+    fn plain_before(&self, at: usize, want: usize) -> usize {
+        let escape = |b: &u8| match b {
+            b'%' | b'\\' => true,
+            b'+' | 0 => self.looks_around,
+            _ => false,
+        };
+        let mut place = want;
+        while place > at {
+            let before = place.saturating_sub(ESCAPE).max(at);
+            match self.chunk[before..place].iter().position(escape) {
+                Some(found) => place = before + found,
+                None => break,
+            }
+        }
+        place
+    }
+
+    /// Walks the escapes of one view from `at` on, to the first of those that a literal may span.
+    /// `decode` gives what an escape puts out and where it ends, or nothing where that is not known.
+    fn walk<D: Decoder>(
+        &self,
+        at: usize,
+        find: impl Fn(&[u8]) -> Option<usize>,
+        decode: impl Fn(usize) -> Option<([u8; 4], usize, usize)>,
+    ) -> Span {
+        let mut last = Recent { eight: 0, end: at };
+        // The first of the escapes that are so near to each other that a gram may span them all.
+        let mut first = at;
+        while let Some(found) = find(&self.chunk[last.end..]) {
+            let begin = last.end + found;
+            if begin >= last.end + NEAR {
+                first = begin;
+            }
+            let span = Span { first, last: begin };
+            if begin + LONGEST > self.tail {
+                return span;
+            }
+            let Some((out, len, end)) = decode(begin) else { return span };
+            last.take_plain(self.chunk, begin);
+            let may_span = self.spans_pair::<D>(last, &out[..len], self.chunk[end]);
+            let mut spans = false;
+            for byte in &out[..len] {
+                last.push(*byte);
+                spans |= may_span && self.prefilter.has_gram(last.eight);
+            }
+            last.end = end;
+            if may_span && (spans || self.spans_gram::<D>(last)) {
+                return span;
+            }
+        }
+        self.nowhere()
+    }
+
+    fn nowhere(&self) -> Span {
+        Span { first: self.chunk.len(), last: self.chunk.len() }
+    }
+
+    /// Whether any two bytes around what an escape puts out are neighbours in a literal.
+    fn spans_pair<D: Decoder>(&self, before: Recent, out: &[u8], behind: u8) -> bool {
+        let mut last = before.eight.to_le_bytes()[7];
+        for byte in out {
+            if self.prefilter.has_pair(last, *byte) {
+                return true;
+            }
+            last = *byte;
+        }
+        // An escape right behind looks at this pair itself.
+        !D::begins(behind) && self.prefilter.has_pair(last, behind)
+    }
+
+    /// Whether any gram that begins before the end of `last` and ends behind it is in a literal.
+    fn spans_gram<D: Decoder>(&self, mut last: Recent) -> bool {
+        let behind = &self.chunk[last.end..last.end + self.prefilter.gram() - 1];
+        // An escape so near goes on from here.
+        behind.iter().take_while(|byte| !D::begins(**byte)).any(|byte| {
+            last.push(*byte);
+            self.prefilter.has_gram(last.eight)
+        })
+    }
+
+    fn percent(&self, at: usize) -> Span {
+        self.walk::<Percent>(
+            at,
+            |text| memchr2(b'%', b'+', text),
+            |begin| {
+                let [first, a, b] = [0, 1, 2].map(|n| self.chunk[begin + n]);
+                let (out, len) = match first {
+                    b'+' => (b' ', 1),
+                    _ if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
+                        (hex(a) * 16 + hex(b), 3)
+                    }
+                    // No escape: it passes as it is.
+                    other => (other, 1),
+                };
+                Some(([out, 0, 0, 0], 1, begin + len))
+            },
+        )
+    }
+
+    fn json(&self, at: usize) -> Span {
+        self.walk::<Json>(
+            at,
+            |text| memchr(b'\\', text),
+            |begin| match self.chunk[begin + 1] {
+                b'u' => {
+                    let (char, end) = self.unicode(begin)?;
+                    let mut out = [0; 4];
+                    let len = char.encode_utf8(&mut out).len();
+                    Some((out, len, end))
+                }
+                other => Some(([unescaped(other), 0, 0, 0], 1, begin + 2)),
+            },
+        )
+    }
+
+    /// The character of a `\u` escape or of a surrogate pair, and where it ends.
+    fn unicode(&self, begin: usize) -> Option<(char, usize)> {
+        let unit = |at: usize| {
+            let digits = self.chunk.get(at + 2..at + 6)?;
+            let escape = self.chunk[at..].starts_with(b"\\u");
+            (escape && digits.iter().all(u8::is_ascii_hexdigit))
+                .then(|| digits.iter().fold(0, |value, b| value * 16 + u32::from(hex(*b))))
+        };
+        let (first, end) = (unit(begin)?, begin + 6);
+        if let Some(char) = char::from_u32(first) {
+            return Some((char, end));
+        }
+        let second = unit(end).filter(|low| (0xDC00..=0xDFFF).contains(low))?;
+        let high = first.checked_sub(0xD800).filter(|high| *high < 0x400)?;
+        char::from_u32(0x10000 + (high << 10) + (second - 0xDC00)).map(|char| (char, end + 6))
+    }
+
+    /// A run of NUL bytes is one escape, which puts out nothing.
+    fn nul(&self, at: usize) -> Span {
+        self.walk::<NoNul>(
+            at,
+            |text| memchr(0, text),
+            |begin| {
+                let run = self.chunk[begin..].iter().position(|b| *b != 0)?;
+                (begin + run < self.tail).then_some(([0; 4], 0, begin + run))
+            },
+        )
+    }
+}

@@ -2,9 +2,8 @@
 //!
 //! While no match has begun in any view, text can be skipped up to the next place at which one may
 //! begin. In the bytes as sent the [`Prefilter`] finds it. A view differs from them only at escapes,
-//! and a literal that begins a match is in the view alone if it spans what an escape puts out: then
-//! the bytes around that are neighbours in a literal. Escapes of which that is not true are skipped
-//! too.
+//! and the head of a literal is in the view alone if it spans what an escape puts out. Escapes of which
+//! that is not true are skipped too; behind a head, the filter takes an escape for anything.
 
 use super::prefilter::{MARGIN, Prefilter, eight_at};
 use super::views::{Decoder, Json, NoNul, Percent, hex, unescaped};
@@ -61,7 +60,7 @@ pub(super) struct Ahead<'a> {
     escapes: [Option<Span>; 3],
 }
 
-/// Escapes of a view that a literal may span.
+/// Escapes of a view that a head spans.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     /// The first of those that are near to each other.
@@ -92,7 +91,7 @@ impl<'a> Ahead<'a> {
                 escape = span;
             }
         }
-        let end = escape.first.saturating_sub(self.prefilter.reach()).min(self.tail).max(at);
+        let end = escape.first.saturating_sub(self.prefilter.head() - 1).min(self.tail).max(at);
         let found = (at < end).then(|| self.prefilter.find(self.chunk, at, end)).flatten();
         let until = match found {
             Some(begin) => begin + 1,
@@ -121,7 +120,7 @@ impl<'a> Ahead<'a> {
         place
     }
 
-    /// Walks the escapes of one view from `at` on, to the first of those that a literal may span.
+    /// Walks the escapes of one view from `at` on, to the first of those that a head spans.
     /// `decode` gives what an escape puts out and where it ends, or nothing where that is not known.
     fn walk<D: Decoder>(
         &self,
@@ -130,7 +129,7 @@ impl<'a> Ahead<'a> {
         decode: impl Fn(usize) -> Option<([u8; 4], usize, usize)>,
     ) -> Span {
         let mut last = Recent { eight: 0, end: at };
-        // The first of the escapes that are so near to each other that a gram may span them all.
+        // The first of the escapes that are so near to each other that a head may span them all.
         let mut first = at;
         while let Some(found) = find(&self.chunk[last.end..]) {
             let begin = last.end + found;
@@ -147,10 +146,10 @@ impl<'a> Ahead<'a> {
             let mut spans = false;
             for byte in &out[..len] {
                 last.push(*byte);
-                spans |= may_span && self.prefilter.has_gram(last.eight);
+                spans |= may_span && self.prefilter.is_head(last.eight);
             }
             last.end = end;
-            if may_span && (spans || self.spans_gram::<D>(last)) {
+            if may_span && (spans || self.spans_head::<D>(last)) {
                 return span;
             }
         }
@@ -174,13 +173,13 @@ impl<'a> Ahead<'a> {
         !D::begins(behind) && self.prefilter.has_pair(last, behind)
     }
 
-    /// Whether any gram that begins before the end of `last` and ends behind it is in a literal.
-    fn spans_gram<D: Decoder>(&self, mut last: Recent) -> bool {
-        let behind = &self.chunk[last.end..last.end + self.prefilter.gram() - 1];
+    /// Whether a head that begins before the end of `last` ends behind it.
+    fn spans_head<D: Decoder>(&self, mut last: Recent) -> bool {
+        let behind = &self.chunk[last.end..last.end + self.prefilter.head() - 1];
         // An escape so near goes on from here.
         behind.iter().take_while(|byte| !D::begins(**byte)).any(|byte| {
             last.push(*byte);
-            self.prefilter.has_gram(last.eight)
+            self.prefilter.is_head(last.eight)
         })
     }
 

@@ -7,6 +7,7 @@
 //! compared. The search may find too much, and never too little: the automaton decides.
 
 use super::prefixes::{self, KEPT_BITS, MAX_LITERAL};
+use super::views;
 use regex_syntax::hir::Hir;
 
 /// Behind a place in a chunk there must be this much for the search to look at it.
@@ -16,7 +17,6 @@ const MAX_HEAD: usize = 8;
 const HEAD_BITS: u32 = 12;
 /// Small enough to stay in the nearest cache beside a chunk.
 const WORD_BITS: u32 = 16;
-const GRAM_BITS: u32 = 16;
 /// How often, at most, the search may stop in ordinary text, by the estimate of [`frequency`].
 const MAX_STOPS: f64 = 0.1;
 /// What stopping costs, compared with looking at one word.
@@ -29,27 +29,25 @@ const KEPT: u128 = u128::from_le_bytes([KEPT_BITS; 16]);
 
 /// Where the matches of a set of patterns may begin.
 pub(super) struct Prefilter {
-    /// Words in the heads of literals.
+    /// Words in the heads of literals, which are their first bytes, as many as the shortest has.
     heads: Words,
-    /// Grams anywhere in literals: as many neighbouring bytes as the shortest literal has.
-    grams: Bits<{ 1 << (GRAM_BITS - 6) }>,
-    gram: usize,
-    /// Pairs of neighbouring bytes anywhere in literals.
+    /// Pairs of neighbouring bytes in the heads.
     pairs: Bits<{ 1 << (14 - 6) }>,
     /// By the hash of a head, the first of the literals that begin with it, plus one.
     by_head: Box<[u16; 1 << HEAD_BITS]>,
     literals: Vec<Literal>,
+    /// The length of each head, and what it keeps of eight bytes.
+    head: usize,
     head_mask: u64,
     /// From one word to the next that is looked at.
     stride: usize,
-    /// The longest literal.
-    longest: usize,
 }
 
 /// A folded literal of up to sixteen bytes.
 #[derive(Debug, Clone, Copy)]
 struct Literal {
-    head: usize,
+    /// Of its head.
+    hash: usize,
     bytes: u128,
     mask: u128,
 }
@@ -88,32 +86,10 @@ impl Words {
         }
     }
 
-    /// The first of the places `at`, `at + STRIDE`, ... before `end` at which there may be a word of
-    /// the set.
-    fn next_of<const STRIDE: usize>(
-        &self,
-        chunk: &[u8],
-        mut at: usize,
-        end: usize,
-    ) -> Option<usize> {
-        let kept = KEPT_FOUR >> (32 - 8 * self.width);
-        let has = |four: u32| self.bits.contains(hash(four & kept));
-        // Four at a time, so that the lengths are checked and a jump is made once for all of them.
-        while at + 3 * STRIDE < end
-            && let Some(block) = chunk.get(at..at + 3 * STRIDE + 4)
-        {
-            if (0..4).fold(false, |any, n| any | has(four_at(block, n * STRIDE))) {
-                break;
-            }
-            at += 4 * STRIDE;
-        }
-        while at < end {
-            if has(four_at(chunk, at)) {
-                return Some(at);
-            }
-            at += STRIDE;
-        }
-        None
+    /// Whether the first of these four bytes may be a word of the set.
+    #[inline]
+    fn has(&self, four: u32) -> bool {
+        self.bits.contains(hash(four & (KEPT_FOUR >> (32 - 8 * self.width))))
     }
 }
 
@@ -154,111 +130,137 @@ impl Prefilter {
         }
         let mut filter = Self {
             heads: Words::new(width),
-            grams: Bits(Box::new([0; 1 << (GRAM_BITS - 6)])),
-            gram: head,
             pairs: Bits(Box::new([0; 1 << (14 - 6)])),
             by_head: Box::new([0; 1 << HEAD_BITS]),
             literals: Vec::with_capacity(literals.len()),
+            head,
             head_mask: u64::MAX >> (64 - 8 * head),
             stride: head - width + 1,
-            longest: literals.iter().map(Vec::len).max()?,
         };
-        heads.iter().for_each(|head| filter.heads.insert_all(head));
+        for head in &heads {
+            filter.heads.insert_all(head);
+            head.windows(2).for_each(|pair| filter.pairs.insert(pair_index(pair[0], pair[1])));
+        }
         literals.iter().for_each(|literal| filter.insert(literal));
-        filter.literals.sort_unstable_by_key(|literal| literal.head);
+        filter.literals.sort_unstable_by_key(|literal| literal.hash);
         for (at, literal) in filter.literals.iter().enumerate().rev() {
-            filter.by_head[literal.head] = u16::try_from(at + 1).ok()?;
+            filter.by_head[literal.hash] = u16::try_from(at + 1).ok()?;
         }
         Some(filter)
     }
 
     fn insert(&mut self, literal: &[u8]) {
-        for gram in literal.windows(self.gram) {
-            let mut eight = [0; 8];
-            eight[..gram.len()].copy_from_slice(gram);
-            let bits = gram_hashes(u64::from_le_bytes(eight));
-            bits.into_iter().for_each(|bit| self.grams.insert(bit));
-        }
-        for pair in literal.windows(2) {
-            self.pairs.insert(pair_index(pair[0], pair[1]));
-        }
         let mut padded = [0; MAX_LITERAL];
         padded[..literal.len()].copy_from_slice(literal);
         let bytes = u128::from_le_bytes(padded);
         let mask = u128::MAX >> (128 - 8 * literal.len());
-        self.literals.push(Literal { head: self.head_hash(bytes), bytes, mask });
+        let hash = head_hash(head_of(bytes) & self.head_mask);
+        self.literals.push(Literal { hash, bytes, mask });
     }
 
-    /// How far before the last byte of a literal its first may be.
-    pub(super) fn reach(&self) -> usize {
-        self.longest - 1
-    }
-
-    /// Whether these bytes are neighbours in some literal.
+    /// Whether these bytes are neighbours in the head of a literal.
     pub(super) fn has_pair(&self, first: u8, second: u8) -> bool {
         self.pairs.contains(pair_index(first, second))
     }
 
-    /// The length of a gram.
-    pub(super) fn gram(&self) -> usize {
-        self.gram
+    /// The length of each head.
+    pub(super) fn head(&self) -> usize {
+        self.head
     }
 
-    /// Whether the last of these eight bytes may be a gram of a literal.
+    /// Whether the last of these eight bytes are a head.
     #[inline]
-    pub(super) fn has_gram(&self, eight: u64) -> bool {
-        let [a, b] = gram_hashes((eight & KEPT_EIGHT) >> (64 - 8 * self.gram));
-        self.grams.contains(a) && self.grams.contains(b)
+    pub(super) fn is_head(&self, eight: u64) -> bool {
+        let head = (eight & KEPT_EIGHT) >> (64 - 8 * self.head);
+        self.with_head(head).is_some_and(|mut same| {
+            same.any(|literal| head_of(literal.bytes) & self.head_mask == head)
+        })
     }
 
     /// The first place from `from` and before `end` at which a match may begin. Both are at least
     /// [`MARGIN`] before the end of the chunk.
     pub(super) fn find(&self, chunk: &[u8], from: usize, end: usize) -> Option<usize> {
-        let next_word = match self.stride {
-            1 => Words::next_of::<1>,
-            2 => Words::next_of::<2>,
-            3 => Words::next_of::<3>,
-            4 => Words::next_of::<4>,
-            5 => Words::next_of::<5>,
-            6 => Words::next_of::<6>,
-            _ => Words::next_of::<7>,
+        match self.stride {
+            1 => self.find_by::<1>(chunk, from, end),
+            2 => self.find_by::<2>(chunk, from, end),
+            3 => self.find_by::<3>(chunk, from, end),
+            4 => self.find_by::<4>(chunk, from, end),
+            5 => self.find_by::<5>(chunk, from, end),
+            6 => self.find_by::<6>(chunk, from, end),
+            _ => self.find_by::<7>(chunk, from, end),
+        }
+    }
+
+    fn find_by<const STRIDE: usize>(&self, chunk: &[u8], from: usize, end: usize) -> Option<usize> {
+        let literal_around = |word: usize| {
+            let first = (word + 1 - STRIDE).max(from);
+            (first..=word.min(end - 1)).find(|at| self.begins(chunk, *at))
         };
-        let skipped = self.stride - 1;
-        let mut at = from + skipped;
-        while let Some(word) = next_word(&self.heads, chunk, at, end + skipped) {
-            let first = (word - skipped).max(from);
-            if let Some(found) = (first..=word.min(end - 1)).find(|at| self.begins(chunk, *at)) {
+        let mut at = from + STRIDE - 1;
+        let end_of_words = end + STRIDE - 1;
+        // Four words at a time, so that the length is checked and a jump is made once for all.
+        while at + 3 * STRIDE < end_of_words
+            && let Some(block) = chunk.get(at..at + 3 * STRIDE + 4)
+        {
+            let has = |n: usize| u32::from(self.heads.has(four_at(block, n * STRIDE))) << n;
+            let mut hits = has(0) | has(1) | has(2) | has(3);
+            while hits != 0 {
+                let word = at + STRIDE * hits.trailing_zeros() as usize;
+                if let Some(found) = literal_around(word) {
+                    return Some(found);
+                }
+                hits &= hits - 1;
+            }
+            at += 4 * STRIDE;
+        }
+        while at < end_of_words {
+            if self.heads.has(four_at(chunk, at))
+                && let Some(found) = literal_around(at)
+            {
                 return Some(found);
             }
-            at = word + self.stride;
+            at += STRIDE;
         }
         None
     }
 
+    /// Whether a literal begins here, as far as can be seen: from an escape on, a view may go on
+    /// differently.
+    #[inline(never)]
     fn begins(&self, chunk: &[u8], at: usize) -> bool {
         let Some(bytes) = chunk.get(at..at + 16).and_then(|bytes| bytes.try_into().ok()) else {
             return true;
         };
         let folded = u128::from_le_bytes(bytes) & KEPT;
-        let head = self.head_hash(folded);
-        let Some(first) = usize::from(self.by_head[head]).checked_sub(1) else { return false };
-        let mut same = self.literals[first..].iter().take_while(|literal| literal.head == head);
-        same.any(|literal| folded & literal.mask == literal.bytes)
+        let Some(mut same) = self.with_head(head_of(folded) & self.head_mask) else { return false };
+        same.any(|literal| {
+            let differs = (folded ^ literal.bytes) & literal.mask;
+            let first = (differs.trailing_zeros() / 8) as usize;
+            differs == 0
+                || first >= self.head
+                    && chunk[at + self.head..=at + first].iter().any(|b| views::begins_any(*b))
+        })
     }
 
+    /// The literals whose head has the hash of this one.
     #[inline]
-    fn head_hash(&self, folded: u128) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "the head is in the lower half")]
-        let head = folded as u64 & self.head_mask;
-        (head.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - HEAD_BITS)) as usize
+    fn with_head(&self, head: u64) -> Option<impl Iterator<Item = &Literal>> {
+        let hash = head_hash(head);
+        let first = usize::from(self.by_head[hash]).checked_sub(1)?;
+        Some(self.literals[first..].iter().take_while(move |literal| literal.hash == hash))
     }
 }
 
-/// Two bits, so that a gram that is in no literal seldom looks as if it were.
+/// The first eight of sixteen bytes.
 #[inline]
-const fn gram_hashes(gram: u64) -> [usize; 2] {
-    let hash = gram.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - 2 * GRAM_BITS);
-    [(hash >> GRAM_BITS) as usize, hash as usize & ((1 << GRAM_BITS) - 1)]
+#[expect(clippy::cast_possible_truncation, reason = "the others are not wanted")]
+const fn head_of(bytes: u128) -> u64 {
+    bytes as u64
+}
+
+#[inline]
+const fn head_hash(head: u64) -> usize {
+    (head.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - HEAD_BITS)) as usize
 }
 
 fn pair_index(first: u8, second: u8) -> usize {
@@ -290,17 +292,5 @@ fn frequency(byte: u8) -> f64 {
         b'A'..=b'Z' | 0x10..=0x19 => 0.015,
         1..=0x5f => 0.01,
         _ => 0.005,
-    }
-}
-impl Prefilter {
-    pub(super) fn describe(&self) -> String {
-        format!(
-            "literals {} width {} stride {} longest {} words {}",
-            self.literals.len(),
-            self.heads.width,
-            self.stride,
-            self.longest,
-            self.heads.bits.0.iter().map(|w| w.count_ones()).sum::<u32>()
-        )
     }
 }

@@ -7,13 +7,13 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
 
 /// Patterns that [`BodyPatterns`](exeat_policy::body::BodyPatterns) has accepted.
-pub struct Patterns {
+pub(crate) struct Patterns {
     dfa: dense::DFA<Vec<u32>>,
     start: StateID,
 }
 
 impl Patterns {
-    pub fn compile(patterns: &[String]) -> Self {
+    pub(crate) fn compile(patterns: &[String]) -> Self {
         let dfa = dense::Builder::new()
             .configure(dense::Config::new().start_kind(StartKind::Unanchored))
             .syntax(syntax::Config::new().case_insensitive(true).utf8(false).nest_limit(64))
@@ -26,7 +26,7 @@ impl Patterns {
 }
 
 /// Scans one body.
-pub struct Scanner<'p> {
+pub(crate) struct Scanner<'p> {
     patterns: &'p Patterns,
     views: [StateID; 4],
     percent: Percent,
@@ -40,7 +40,7 @@ const JSON: usize = 2;
 const NO_NUL: usize = 3;
 
 impl<'p> Scanner<'p> {
-    pub fn new(patterns: &'p Patterns) -> Self {
+    pub(crate) fn new(patterns: &'p Patterns) -> Self {
         Self {
             patterns,
             views: [patterns.start; 4],
@@ -50,7 +50,7 @@ impl<'p> Scanner<'p> {
         }
     }
 
-    pub fn push(&mut self, chunk: &[u8]) -> Option<usize> {
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Option<usize> {
         for &byte in chunk {
             if self.found.is_some() {
                 break;
@@ -71,7 +71,7 @@ impl<'p> Scanner<'p> {
         self.found
     }
 
-    pub fn finish(&mut self) -> Option<usize> {
+    pub(crate) fn finish(&mut self) -> Option<usize> {
         let rest = self.percent.finish();
         for &b in rest.as_slice() {
             self.step(PERCENT, b);

@@ -31,12 +31,20 @@ impl Recent {
 
     /// Takes bytes that are the same in the view, up to `end`.
     fn take_plain(&mut self, chunk: &[u8], end: usize) {
-        if end >= self.end + NEAR {
-            self.eight = eight_at(chunk, end - NEAR);
-        } else {
-            chunk[self.end..end].iter().for_each(|byte| self.push(*byte));
+        let plain = end - self.end;
+        match end.checked_sub(NEAR) {
+            Some(begin) if plain >= NEAR => self.eight = eight_at(chunk, begin),
+            Some(begin) if plain > 0 => {
+                let older = u64::MAX >> (8 * plain);
+                self.eight = self.eight >> (8 * plain) | eight_at(chunk, begin) & !older;
+            }
+            _ => chunk[self.end..end].iter().for_each(|byte| self.push(*byte)),
         }
         self.end = end;
+    }
+
+    fn newest(self) -> u8 {
+        self.eight.to_le_bytes()[NEAR - 1]
     }
 }
 
@@ -142,14 +150,8 @@ impl<'a> Ahead<'a> {
             }
             let Some((out, len, end)) = decode(begin) else { return span };
             last.take_plain(self.chunk, begin);
-            let may_span = self.spans_pair::<D>(last, &out[..len], self.chunk[end]);
-            let mut spans = false;
-            for byte in &out[..len] {
-                last.push(*byte);
-                spans |= may_span && self.prefilter.is_head(last.eight);
-            }
             last.end = end;
-            if may_span && (spans || self.spans_head::<D>(last)) {
+            if self.spans(&mut last, &out[..len]) || self.spans_behind::<D>(last) {
                 return span;
             }
         }
@@ -160,27 +162,28 @@ impl<'a> Ahead<'a> {
         Span { first: self.chunk.len(), last: self.chunk.len() }
     }
 
-    /// Whether any two bytes around what an escape puts out are neighbours in a literal.
-    fn spans_pair<D: Decoder>(&self, before: Recent, out: &[u8], behind: u8) -> bool {
-        let mut last = before.eight.to_le_bytes()[7];
-        for byte in out {
-            if self.prefilter.has_pair(last, *byte) {
-                return true;
-            }
-            last = *byte;
-        }
-        // An escape right behind looks at this pair itself.
-        !D::begins(behind) && self.prefilter.has_pair(last, behind)
+    /// Whether a head ends in what an escape puts out, which is taken.
+    fn spans(&self, last: &mut Recent, out: &[u8]) -> bool {
+        out.iter().any(|byte| {
+            let neighbours = self.prefilter.has_pair(last.newest(), *byte);
+            last.push(*byte);
+            neighbours && self.prefilter.is_head(last.eight)
+        })
     }
 
-    /// Whether a head that begins before the end of `last` ends behind it.
-    fn spans_head<D: Decoder>(&self, mut last: Recent) -> bool {
-        let behind = &self.chunk[last.end..last.end + self.prefilter.head() - 1];
-        // An escape so near goes on from here.
-        behind.iter().take_while(|byte| !D::begins(**byte)).any(|byte| {
+    /// Whether a head that begins before the end of `last` ends behind it. An escape so near looks at
+    /// what is behind itself.
+    fn spans_behind<D: Decoder>(&self, mut last: Recent) -> bool {
+        for byte in &self.chunk[last.end..last.end + self.prefilter.head() - 1] {
+            if D::begins(*byte) || !self.prefilter.has_pair(last.newest(), *byte) {
+                return false;
+            }
             last.push(*byte);
-            self.prefilter.is_head(last.eight)
-        })
+            if self.prefilter.is_head(last.eight) {
+                return true;
+            }
+        }
+        false
     }
 
     fn percent(&self, at: usize) -> Span {

@@ -224,10 +224,16 @@ impl Prefilter {
         None
     }
 
-    /// Whether a literal begins here, as far as can be seen: from an escape on, a view may go on
-    /// differently.
-    #[inline(never)]
+    /// Whether a literal begins here, as far as can be seen.
+    #[inline]
     fn begins(&self, chunk: &[u8], at: usize) -> bool {
+        let head = eight_at(chunk, at) & KEPT_EIGHT & self.head_mask;
+        self.by_head[head_hash(head)] != 0 && self.literal_begins(chunk, at)
+    }
+
+    /// From an escape on, a view may go on differently than the bytes as sent.
+    #[inline(never)]
+    fn literal_begins(&self, chunk: &[u8], at: usize) -> bool {
         let Some(bytes) = chunk.get(at..at + 16).and_then(|bytes| bytes.try_into().ok()) else {
             return true;
         };

@@ -16,6 +16,7 @@ L = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 NEUTRAL = (0, 1, 1, 0)
 STALE_MS, EPOCH = 180_000, datetime.datetime(1970, 1, 1)
+DURABILITIES = ("Spooled", "Synced", "Acknowledged")
 KINDS = {"Genesis", "Restart", "Intent", "Outcome", "Policy", "Rejected", "Heartbeat", "Close"}
 
 def add(a, b):
@@ -79,10 +80,31 @@ def link_after(previous, seq, record):
 def start_of(chain):
     return hashlib.sha256(b"exeat.dev/audit/genesis/v1\n" + chain.encode()).digest()
 
+def number(value, least, most):
+    return type(value) is int and least <= value <= most
+
+def form_of_v2(record):
+    """Whether the fields that version 2 brought stand where they may, and are of their form."""
+    kind, count, until = record["kind"], record.get("count"), record.get("until")
+    denied = kind == "Intent" and record.get("effect") == "Deny"
+    if denied and (count is not None or until is not None):
+        if not number(count, 1, 2**53 - 1) or millis(until) is None:
+            return False
+    elif until is not None or count is not None and kind != "Rejected":
+        return False
+    unclean, cut = record.get("unclean", False), record.get("cut")
+    if type(unclean) is not bool or cut is not None and not number(cut, 0, 2**64 - 1):
+        return False
+    if (unclean or cut is not None) and kind != "Restart":
+        return False
+    durability = record.get("durability")
+    return durability is None or kind == "Policy" and durability in DURABILITIES
+
 def read_record(text):
     try:
         record = json.loads(text)
-        good = record["v"] == 1 and record["kind"] in KINDS and len(text.encode()) <= 65536
+        good = number(record["v"], 1, 2) and record["kind"] in KINDS and len(text.encode()) <= 65536
+        good = good and (record["v"] == 1 or form_of_v2(record))
         return record if good and millis(record["time"]) is not None else None
     except (ValueError, TypeError, KeyError):
         return None
@@ -115,7 +137,8 @@ class Chain:
         self.previous = self.links[seq] = stated
         if record is None:
             return self.faults.append("malformed")
-        self.last = millis(record["time"])
+        until = record.get("until") if record["v"] > 1 else None
+        self.last = millis(until or record["time"])
         if (record["kind"] == "Genesis") != (seq == 0):
             self.faults.append("misplaced-genesis")
         if seq == 0 and genesis:

@@ -9,9 +9,8 @@
 //! The link before entry 0 is `start`. It is derived from the chain's id (the pod's uid), so every
 //! link of a chain depends on whose chain it is: the entries of one pod never verify as another's.
 
-use crate::batch::{Entry, SignedHead};
-use crate::head::SigningKey;
 use crate::record::Record;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
@@ -32,11 +31,38 @@ pub struct ChainId(String);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Link([u8; 32]);
 
+/// A record in its place, for people and exports: everything as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// From 0, without gaps.
+    pub seq: u64,
+    /// The record's exact bytes (UTF-8 JSON).
+    pub record: String,
+    /// Hex of the 32-byte link.
+    pub link: String,
+}
+
 /// Appends to one chain. It holds the end only, never the entries.
+///
+/// Where an append can fail half-way (a disk), take it in two steps: [`next`] computes the place of
+/// a record's bytes, and [`advance`] takes it once they are written. The record is hashed once.
+///
+/// [`next`]: Self::next
+/// [`advance`]: Self::advance
 #[derive(Debug, Clone)]
 pub struct ChainWriter {
     chain: ChainId,
     last: Option<(u64, Link)>,
+}
+
+/// The sequence and link that a record gets at the end of a chain. Only [`ChainWriter::next`] makes
+/// one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    seq: u64,
+    previous: Link,
+    link: Link,
 }
 
 /// Why something cannot be part of a chain.
@@ -58,6 +84,9 @@ pub enum ChainError {
 }
 
 impl ChainId {
+    /// Longest id.
+    pub const MAX_BYTES: usize = 64;
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -69,7 +98,7 @@ impl FromStr for ChainId {
 
     fn from_str(text: &str) -> Result<Self, ChainError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
+        if text.is_empty() || text.len() > Self::MAX_BYTES || !text.bytes().all(allowed) {
             return Err(ChainError::Id);
         }
         Ok(Self(text.to_owned()))
@@ -161,6 +190,35 @@ impl ChainWriter {
         self.last
     }
 
+    /// The place of a record with these bytes, without advancing.
+    ///
+    /// # Errors
+    /// When the record is too long, or the chain is at its end.
+    pub fn next(&self, record: &[u8]) -> Result<Appended, ChainError> {
+        if record.len() > MAX_RECORD_BYTES {
+            return Err(ChainError::RecordTooLong(record.len()));
+        }
+        let (seq, previous) = self.following()?;
+        Ok(Appended { seq, previous, link: previous.next(seq, record) })
+    }
+
+    /// Advances over a record whose place was computed with [`next`](Self::next). Nothing is hashed
+    /// again: the place carries the link that it follows.
+    ///
+    /// # Errors
+    /// When the place is not the next one of this chain; the writer has not moved then.
+    pub fn advance(&mut self, appended: Appended) -> Result<(), ChainError> {
+        let (seq, previous) = self.following()?;
+        if appended.seq != seq {
+            return Err(ChainError::NotNext { got: appended.seq, expected: seq });
+        }
+        if appended.previous != previous {
+            return Err(ChainError::Link);
+        }
+        self.last = Some((seq, appended.link));
+        Ok(())
+    }
+
     /// The entry that `record` would be, without advancing: write it to disk, then [`commit`] it.
     ///
     /// # Errors
@@ -168,14 +226,7 @@ impl ChainWriter {
     ///
     /// [`commit`]: Self::commit
     pub fn prepare(&self, record: &Record) -> Result<Entry, ChainError> {
-        let text =
-            serde_json::to_string(record).map_err(|error| ChainError::Record(error.to_string()))?;
-        if text.len() > MAX_RECORD_BYTES {
-            return Err(ChainError::RecordTooLong(text.len()));
-        }
-        let (seq, previous) = self.next()?;
-        let link = previous.next(seq, text.as_bytes());
-        Ok(Entry { seq, link: link.to_string(), record: text })
+        Ok(self.entry(record)?.1)
     }
 
     /// Advances over an entry, prepared here or read back from disk, after checking its link.
@@ -183,39 +234,58 @@ impl ChainWriter {
     /// # Errors
     /// When the entry is not the next one of this chain; the writer has not moved then.
     pub fn commit(&mut self, entry: &Entry) -> Result<(), ChainError> {
-        let (seq, previous) = self.next()?;
-        let link = previous.next(entry.seq, entry.record.as_bytes());
-        if entry.seq != seq {
-            return Err(ChainError::NotNext { got: entry.seq, expected: seq });
+        let appended = self.next(entry.record.as_bytes())?;
+        if entry.seq != appended.seq {
+            return Err(ChainError::NotNext { got: entry.seq, expected: appended.seq });
         }
-        if entry.link.parse::<Link>()? != link {
+        if entry.link.parse::<Link>()? != appended.link {
             return Err(ChainError::Link);
         }
-        self.last = Some((seq, link));
-        Ok(())
+        self.advance(appended)
     }
 
-    /// [`prepare`](Self::prepare) and [`commit`](Self::commit) in one.
+    /// Appends a record and returns its entry. For tests and tools: a proxy, which has bytes to
+    /// write, calls [`next`](Self::next).
     ///
     /// # Errors
-    /// As `prepare`.
+    /// When the record cannot be serialised or is too long.
     pub fn append(&mut self, record: &Record) -> Result<Entry, ChainError> {
-        let entry = self.prepare(record)?;
-        self.commit(&entry)?;
+        let (appended, entry) = self.entry(record)?;
+        self.advance(appended)?;
         Ok(entry)
     }
 
-    /// The chain's end at `time` (see [`crate::time`]), signed. None while there is no entry.
-    pub fn head(&self, time: &str, key: &SigningKey) -> Option<SignedHead> {
-        let (seq, link) = self.last?;
-        Some(SignedHead::sign(&self.chain, seq, link, time, key))
+    fn entry(&self, record: &Record) -> Result<(Appended, Entry), ChainError> {
+        let text =
+            serde_json::to_string(record).map_err(|error| ChainError::Record(error.to_string()))?;
+        let appended = self.next(text.as_bytes())?;
+        let link = appended.link.to_string();
+        Ok((appended, Entry { seq: appended.seq, record: text, link }))
     }
 
-    fn next(&self) -> Result<(u64, Link), ChainError> {
+    /// Sequence of the next entry and the link before it.
+    fn following(&self) -> Result<(u64, Link), ChainError> {
         match self.last {
             None => Ok((0, Link::start(&self.chain))),
             Some((seq, link)) => Ok((seq.checked_add(1).ok_or(ChainError::Exhausted)?, link)),
         }
+    }
+}
+
+impl Appended {
+    /// The entry's sequence number.
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The link before the entry.
+    pub const fn previous(&self) -> Link {
+        self.previous
+    }
+
+    /// The entry's link.
+    pub const fn link(&self) -> Link {
+        self.link
     }
 }
 
@@ -279,6 +349,28 @@ mod tests {
             resumed.append(&Record::heartbeat(time)).unwrap(),
             writer.append(&Record::heartbeat(time)).unwrap()
         );
+    }
+
+    #[test]
+    fn a_place_is_taken_once_and_in_its_own_chain() {
+        let mut writer = ChainWriter::start(id("pod-1"));
+        let place = writer.next(b"{}").unwrap();
+        assert_eq!(writer.last(), None, "nothing moves before advance");
+        assert_eq!(place.link(), Link::start(&id("pod-1")).next(0, b"{}"));
+        writer.advance(place).unwrap();
+        assert_eq!(writer.last(), Some((0, place.link())));
+        assert_eq!(writer.advance(place), Err(ChainError::NotNext { got: 0, expected: 1 }));
+
+        let mut other = ChainWriter::start(id("pod-2"));
+        assert_eq!(other.advance(place), Err(ChainError::Link));
+        assert_eq!(other.last(), None);
+    }
+
+    #[test]
+    fn sequence_numbers_end() {
+        let link = Link::start(&id("pod-1"));
+        let writer = ChainWriter::resume(id("pod-1"), u64::MAX, link);
+        assert_eq!(writer.next(b"{}"), Err(ChainError::Exhausted));
     }
 
     #[test]

@@ -2,15 +2,16 @@
 //! for storage. One [`Line`] a line: first `Export`, then for each chain its `Chain`, its `Head`s
 //! and its `Entry`s, in this order and not mixed with other chains'.
 
-use crate::batch::{Entry, SignedHead};
-use crate::chain::ChainId;
+use crate::chain::{ChainId, Entry};
+use crate::head::SignedHead;
 use crate::time;
 use crate::verify::{Report, Verifier};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io::BufRead;
 
-/// The version that `Export` states.
+/// The version that `Export` states. It is the version of the lines: records have their own, and
+/// an export may hold records of several.
 pub const EXPORT_VERSION: u32 = 1;
 /// No line is longer.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;

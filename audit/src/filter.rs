@@ -12,7 +12,7 @@
 //! | `host` | the host; `*.example.com` is every name below `example.com`, never that itself |
 //! | `rule` | `tier/namespace/policy/rule`, or its last parts: `policy/rule`, `rule` |
 //! | `code`, `pod`, `namespace` | exactly that |
-//! | `since` | records not older than `90s`, `15m`, `1h`, `7d`, or an RFC 3339 time |
+//! | `since` | records whose last moment is not older than `90s`, `15m`, `1h`, `7d`, or an RFC 3339 time |
 
 use crate::record::{Kind, Record, host_of};
 use crate::time;
@@ -164,7 +164,7 @@ impl Term {
             Self::Code(value) => is(&record.code, value),
             Self::Pod(value) => subject.pod == value,
             Self::Namespace(value) => subject.namespace == value,
-            Self::Since(from) => time::parse(&record.time).is_some_and(|time| time >= *from),
+            Self::Since(from) => time::parse(record.latest()).is_some_and(|time| time >= *from),
         }
     }
 }

@@ -13,80 +13,69 @@
 //!
 //! (the sixth line is empty). None of the fields can hold a line feed, so one text has one meaning.
 
-use crate::batch::SignedHead;
-use crate::chain::{ChainId, Link};
-use crate::time;
-use ed25519_dalek::{Signature, Signer};
-use std::fmt;
-use zeroize::Zeroizing;
+use crate::chain::{ChainId, ChainWriter, Link};
+use crate::key::{KeyError, PublicKey, SIGNATURE_BYTES, SigningKey};
+use crate::time::{self, Stamp};
+use serde::{Deserialize, Serialize};
 
 /// First line of the signed text.
 pub const HEAD_DOMAIN: &str = "exeat.dev/audit/head/v1";
 
-/// A chain's private key. Wiped when dropped; prints nothing of itself.
-pub struct SigningKey(ed25519_dalek::SigningKey);
+/// The end of a chain at a moment, signed by the chain's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignedHead {
+    pub chain: String,
+    /// Sequence of the last entry covered.
+    pub seq: u64,
+    /// Hex of that entry's link.
+    pub link: String,
+    /// RFC 3339, UTC, milliseconds.
+    pub time: String,
+    /// Hex of the 64-byte Ed25519 signature.
+    pub signature: String,
+}
 
-/// A chain's public key, as its Genesis states it.
+/// The part of a head that does not follow from the entries: the time and the signature. Whoever
+/// has the entries and the seal has the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PublicKey(ed25519_dalek::VerifyingKey);
+pub struct Seal {
+    pub time: Stamp,
+    pub signature: [u8; SIGNATURE_BYTES],
+}
 
 /// Why a head does not stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeadError {
-    #[error("the public key is not 64 lower-case hex digits of an Ed25519 key")]
-    PublicKey,
     #[error("the head's chain id, link or time is malformed")]
     Malformed,
     #[error("the signature is not by the chain's key over this head")]
     Signature,
 }
 
-impl SigningKey {
-    /// The key of a seed that was drawn at random by the caller.
-    pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self(ed25519_dalek::SigningKey::from_bytes(seed))
-    }
-
-    /// The seed, for storage where only the proxy can read it.
-    pub fn to_seed(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.0.to_bytes())
-    }
-
-    /// The public half.
-    pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key())
+impl From<KeyError> for HeadError {
+    fn from(_: KeyError) -> Self {
+        Self::Signature
     }
 }
 
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SigningKey(..)")
-    }
-}
-
-impl PublicKey {
-    /// From the hex of a Genesis.
-    ///
-    /// # Errors
-    /// When it is not the hex of a point of the curve, or is of small order.
-    pub fn from_hex(text: &str) -> Result<Self, HeadError> {
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Err(HeadError::PublicKey);
-        }
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| HeadError::PublicKey)?;
-        let key =
-            ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| HeadError::PublicKey)?;
-        if key.is_weak() {
-            return Err(HeadError::PublicKey);
-        }
-        Ok(Self(key))
+impl Seal {
+    /// Signs the end of a chain: the entry `seq`, whose link is `link`.
+    pub fn sign(chain: &ChainId, seq: u64, link: Link, time: Stamp, key: &SigningKey) -> Self {
+        let text = signed_text(chain.as_str(), seq, &link.to_string(), time.as_str());
+        Self { time, signature: key.sign(text.as_bytes()) }
     }
 
-    /// For a Genesis.
-    pub fn to_hex(&self) -> String {
-        hex::encode(self.0.as_bytes())
+    /// The head that this seals.
+    pub fn head(&self, chain: &ChainId, seq: u64, link: Link) -> SignedHead {
+        SignedHead {
+            chain: chain.to_string(),
+            seq,
+            link: link.to_string(),
+            time: self.time.to_string(),
+            signature: hex::encode(self.signature),
+        }
     }
 }
 
@@ -100,13 +89,13 @@ impl SignedHead {
             time: time.to_owned(),
             signature: String::new(),
         };
-        head.signature = hex::encode(key.0.sign(head.signed_text().as_bytes()).to_bytes());
+        head.signature = hex::encode(key.sign(head.signed_text().as_bytes()));
         head
     }
 
     /// The text that the signature covers.
     pub fn signed_text(&self) -> String {
-        format!("{HEAD_DOMAIN}\n{}\n{}\n{}\n{}\n\n", self.chain, self.seq, self.link, self.time)
+        signed_text(&self.chain, self.seq, &self.link, &self.time)
     }
 
     /// Checks the form of every field and the signature; returns the link that it covers.
@@ -117,13 +106,23 @@ impl SignedHead {
         self.chain.parse::<ChainId>().map_err(|_| HeadError::Malformed)?;
         let link = self.link.parse::<Link>().map_err(|_| HeadError::Malformed)?;
         time::parse(&self.time).ok_or(HeadError::Malformed)?;
-        let mut bytes = [0; 64];
-        hex::decode_to_slice(&self.signature, &mut bytes).map_err(|_| HeadError::Malformed)?;
-        key.0
-            .verify_strict(self.signed_text().as_bytes(), &Signature::from_bytes(&bytes))
-            .map_err(|_| HeadError::Signature)?;
+        let mut signature = [0; SIGNATURE_BYTES];
+        hex::decode_to_slice(&self.signature, &mut signature).map_err(|_| HeadError::Malformed)?;
+        key.verify(self.signed_text().as_bytes(), &signature)?;
         Ok(link)
     }
+}
+
+impl ChainWriter {
+    /// The chain's end at `time` (see [`crate::time`]), signed. None while there is no entry.
+    pub fn head(&self, time: &str, key: &SigningKey) -> Option<SignedHead> {
+        let (seq, link) = self.last()?;
+        Some(SignedHead::sign(self.chain(), seq, link, time, key))
+    }
+}
+
+fn signed_text(chain: &str, seq: u64, link: &str, time: &str) -> String {
+    format!("{HEAD_DOMAIN}\n{chain}\n{seq}\n{link}\n{time}\n\n")
 }
 
 #[cfg(test)]
@@ -157,6 +156,15 @@ mod tests {
     }
 
     #[test]
+    fn a_seal_makes_the_same_head() {
+        let (head, key) = head();
+        let chain: ChainId = "pod-1".parse().unwrap();
+        let time = Stamp::parse(TIME).unwrap();
+        let seal = Seal::sign(&chain, 41, Link::start(&chain), time, &key);
+        assert_eq!(seal.head(&chain, 41, Link::start(&chain)), head);
+    }
+
+    #[test]
     fn every_field_is_covered() {
         let (head, key) = head();
         let other = Link::start(&"pod-2".parse().unwrap()).to_string();
@@ -187,21 +195,5 @@ mod tests {
             edit(&mut edited);
             assert_eq!(edited.verify(&key.public()), Err(HeadError::Malformed), "{edited:?}");
         }
-    }
-
-    #[test]
-    fn a_key_survives_storage_and_keeps_quiet() {
-        let (_, key) = head();
-        assert_eq!(SigningKey::from_seed(&key.to_seed()).public(), key.public());
-        assert_eq!(PublicKey::from_hex(&key.public().to_hex()), Ok(key.public()));
-        assert_eq!(format!("{key:?}"), "SigningKey(..)");
-    }
-
-    #[test]
-    fn weak_keys_are_refused() {
-        // The neutral element: under it, one signature would fit any text.
-        let mut neutral = "01".to_owned();
-        neutral.push_str(&"00".repeat(31));
-        assert_eq!(PublicKey::from_hex(&neutral), Err(HeadError::PublicKey));
     }
 }

@@ -3,11 +3,22 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The version that every record carries in `v`.
-pub const RECORD_VERSION: u32 = 1;
+mod borrowed;
 
-/// One JSON object per fact. Fields that do not apply are left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub use borrowed::RecordRef;
+
+/// The version that every new record carries in `v`. Readers know this one and all before it.
+pub const RECORD_VERSION: u32 = 2;
+
+/// The largest `count` of denials: the last number that every reader of JSON takes exactly.
+pub const MAX_COUNT: u64 = (1 << 53) - 1;
+
+/// What an intent may wait for before its first byte goes out, as a `Policy` record states it.
+pub const DURABILITIES: [&str; 3] = ["Spooled", "Synced", "Acknowledged"];
+
+/// One JSON object per fact. Fields that do not apply are left out. It is written as its
+/// [`RecordRef`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     pub v: u32,
@@ -15,56 +26,48 @@ pub struct Record {
     pub time: String,
     pub kind: Kind,
     /// Joins an outcome to its intent; unique within a chain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub genesis: Option<Genesis>,
     /// `network.request`, `network.connect`, `network.dns`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// As the policy saw it: `https://api.example.com/v1/items`, without query values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// `sha256:<hex>` of the query string, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_digest: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// `Allow`, `Deny`; what was done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<String>,
     /// In Observe mode: what would have been done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<String>,
     /// `tier/namespace/policy/rule` of the rule that decided; absent for the default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// A code from a closed set, such as `DefaultDeny`, `BodyPattern`, `AddressClass`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// For people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Digest of the snapshot that decided.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The address that was dialled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Bytes of body sent upstream, and back to the agent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_out: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_in: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// `sha256:<hex>` of the body that the policy decided on, where it was read.
     pub body_digest: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
-    /// For counted facts (rejected packets).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Of `Rejected`: packets. Of a denied `Intent`: how many equal denials it stands for; absent
+    /// where it is one.
     pub count: Option<u64>,
+    /// Beside the `count` of denials: the time of the last of them, in the form of `time`.
+    pub until: Option<String>,
+    /// Of `Restart`: the run before it wrote no `Close`.
+    #[serde(default)]
+    pub unclean: bool,
+    /// Of `Restart`: bytes of a half-written tail that were cut off; absent where nothing was.
+    pub cut: Option<u64>,
+    /// Of `Policy`: what an intent waits for from here on, one of [`DURABILITIES`].
+    pub durability: Option<String>,
 }
 
 /// What a record states.
@@ -74,7 +77,8 @@ pub enum Kind {
     Genesis,
     /// The proxy started again on an existing chain.
     Restart,
-    /// A decision, written before any byte goes out. A Deny has no outcome.
+    /// A decision, written before any byte goes out. A Deny has no outcome, and may stand for several
+    /// equal denials.
     Intent,
     /// How an allowed intent ended.
     Outcome,
@@ -108,30 +112,9 @@ pub struct Genesis {
 impl Record {
     /// A record of `kind` at `time` (see [`crate::time`]) that says nothing else yet.
     pub fn new(kind: Kind, time: impl Into<String>) -> Self {
-        Self {
-            v: RECORD_VERSION,
-            time: time.into(),
-            kind,
-            id: None,
-            genesis: None,
-            action: None,
-            resource: None,
-            query_digest: None,
-            method: None,
-            effect: None,
-            observed: None,
-            rule: None,
-            code: None,
-            reason: None,
-            policy: None,
-            address: None,
-            status: None,
-            bytes_out: None,
-            bytes_in: None,
-            body_digest: None,
-            duration_ms: None,
-            count: None,
-        }
+        let mut record = RecordRef::new(kind, "").to_record();
+        record.time = time.into();
+        record
     }
 
     /// The first record of a chain.
@@ -177,6 +160,30 @@ impl Record {
     /// `count` packets were rejected by the capture rules since the last such record.
     pub fn rejected(time: impl Into<String>, count: u64) -> Self {
         Self { count: Some(count), ..Self::new(Kind::Rejected, time) }
+    }
+
+    /// The last moment that the record speaks of: `until`, else `time`. Records are ordered by it.
+    pub fn latest(&self) -> &str {
+        self.until.as_ref().unwrap_or(&self.time)
+    }
+
+    /// Whether an outcome of this record has to follow: of every allowed intent but a question,
+    /// which is answered where it is decided.
+    pub fn awaits_outcome(&self) -> bool {
+        self.kind == Kind::Intent && self.effect.as_deref() != Some("Deny") && !self.is_question()
+    }
+
+    /// Whether the record is about a DNS question.
+    pub fn is_question(&self) -> bool {
+        self.action.as_deref() == Some("network.dns")
+    }
+
+    /// How many denials the record stands for: 0 where it is no denial.
+    pub fn denials(&self) -> u64 {
+        match (self.kind, self.effect.as_deref()) {
+            (Kind::Intent, Some("Deny")) => self.count.unwrap_or(1),
+            _ => 0,
+        }
     }
 
     /// The chain is alive.
@@ -288,7 +295,7 @@ mod tests {
     fn a_record_leaves_out_what_it_does_not_say() {
         let time = "2026-01-02T03:04:05.678Z";
         let text = serde_json::to_string(&Record::heartbeat(time)).unwrap();
-        assert_eq!(text, r#"{"v":1,"time":"2026-01-02T03:04:05.678Z","kind":"Heartbeat"}"#);
+        assert_eq!(text, r#"{"v":2,"time":"2026-01-02T03:04:05.678Z","kind":"Heartbeat"}"#);
     }
 
     #[test]

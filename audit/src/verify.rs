@@ -9,19 +9,21 @@
 //! neither a head nor a pinned key learns only that the entries agree among themselves, which is
 //! [`Fault::NoHead`].
 
-use crate::batch::{Entry, SignedHead};
-use crate::chain::{ChainId, Link, MAX_RECORD_BYTES};
-use crate::head::{HeadError, PublicKey};
-use crate::record::{Genesis, Kind, RECORD_VERSION, Record};
+use crate::chain::{ChainId, Entry, Link};
+use crate::head::{HeadError, SignedHead};
+use crate::key::PublicKey;
+use crate::record::{Genesis, Kind};
 use crate::time;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 mod fault;
+mod form;
 mod intents;
 mod missing;
 
 pub use fault::{Fault, Gap};
+pub use form::read_record;
 use intents::Intents;
 use missing::Missing;
 
@@ -225,7 +227,7 @@ impl Verifier {
             Ok(record) => record,
             Err(problem) => return self.findings.fault(Fault::Malformed { seq, problem }),
         };
-        self.last_time = time::parse(&record.time).or(self.last_time);
+        self.last_time = time::parse(record.latest()).or(self.last_time);
         if (record.kind == Kind::Genesis) != (seq == 0) {
             self.findings.fault(Fault::MisplacedGenesis { seq });
         }
@@ -266,8 +268,7 @@ impl Verifier {
             }
             let link = match &key {
                 Some(Ok(key)) => head.verify(key),
-                Some(Err(error)) => Err(*error),
-                None => Err(HeadError::PublicKey),
+                Some(Err(_)) | None => Err(HeadError::Signature),
             };
             let Ok(link) = link else {
                 self.findings.fault(Fault::BadSignature { seq: head.seq });
@@ -324,24 +325,6 @@ impl Findings {
             self.omitted += 1;
         }
     }
-}
-
-/// Reads a record's bytes: JSON of the known version, not too long, with a time.
-///
-/// # Errors
-/// What is wrong, for people.
-pub fn read_record(text: &str) -> Result<Record, String> {
-    if text.len() > MAX_RECORD_BYTES {
-        return Err(format!("the record has {} bytes, more than {MAX_RECORD_BYTES}", text.len()));
-    }
-    let record: Record = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if record.v != RECORD_VERSION {
-        return Err(format!("version {} is unknown", record.v));
-    }
-    if time::parse(&record.time).is_none() {
-        return Err("the time is not RFC 3339 in UTC with milliseconds".to_owned());
-    }
-    Ok(record)
 }
 
 /// A first entry that does not fit this chain, but the one that it names itself.

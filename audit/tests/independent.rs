@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use exeat_audit::batch::Entry;
-use exeat_audit::chain::{ChainId, ChainWriter};
+use exeat_audit::chain::{ChainId, ChainWriter, Entry};
 use exeat_audit::export::{self, EXPORT_VERSION, Line};
-use exeat_audit::head::SigningKey;
+use exeat_audit::head::SignedHead;
+use exeat_audit::key::SigningKey;
 use exeat_audit::record::{Genesis, Record};
 use exeat_audit::time;
+use exeat_audit::verify::STALE_MS;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -57,10 +58,12 @@ fn records(id: &str, key: &SigningKey, is_closed: bool) -> Vec<Record> {
         Record::genesis(at(), genesis),
         intent(1, "Allow"),
         Record::outcome(at(), 1),
-        intent(2, "Deny"),
-        Record::heartbeat(at()),
+        Record { count: Some(7), until: Some(at()), ..intent(2, "Deny") },
+        Record { durability: Some("Synced".to_owned()), ..Record::policy(at(), "sha256:00") },
         intent(3, "Allow"),
     ];
+    // As a proxy of the version before began it.
+    records[..3].iter_mut().for_each(|record| record.v = 1);
     if is_closed {
         records.push(Record::outcome(at(), 3));
         records.push(Record::close(at()));
@@ -114,7 +117,7 @@ fn entry(lines: &mut [Line], seq: usize) -> &mut Entry {
     }
 }
 
-fn head(lines: &mut [Line]) -> &mut exeat_audit::batch::SignedHead {
+fn head(lines: &mut [Line]) -> &mut SignedHead {
     match &mut lines[2] {
         Line::Head { head } => head,
         other => panic!("no head: {other:?}"),
@@ -169,6 +172,105 @@ fn both_miss_the_same_things() {
     let expected: BTreeSet<String> = ["no-end", "no-outcome"].map(str::to_owned).into();
     assert_eq!(by_rust(&text), (BTreeSet::new(), expected.clone()));
     assert_eq!(by_python(&text), (BTreeSet::new(), expected, Some(2)));
+}
+
+/// What both find in a chain of its Genesis and these records, which its key has signed.
+fn of_records(rest: &[&str]) -> (BTreeSet<String>, BTreeSet<String>) {
+    of_records_at(NOW, rest)
+}
+
+/// The same in an export that was made at `exported_at`.
+fn of_records_at(exported_at: u64, rest: &[&str]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let key = SigningKey::from_seed(&[1; 32]);
+    let mut writer = ChainWriter::start("pod-1".parse().unwrap());
+    let mut lines = exported();
+    lines.truncate(4);
+    lines[0] = Line::Export { version: EXPORT_VERSION, time: time::rfc3339(exported_at) };
+    writer.commit(entry(&mut lines, 0)).unwrap();
+    for rest in rest {
+        let record = format!(r#"{{"time":"{}",{rest}}}"#, time::rfc3339(NOW));
+        let place = writer.next(record.as_bytes()).unwrap();
+        writer.advance(place).unwrap();
+        let entry = Entry { seq: place.seq(), record, link: place.link().to_string() };
+        lines.push(Line::Entry { chain: "pod-1".to_owned(), entry });
+    }
+    *head(&mut lines) = writer.head(&time::rfc3339(NOW), &key).unwrap();
+    let text = text(&lines);
+    let (faults, gaps) = by_rust(&text);
+    let (python_faults, python_gaps, _) = by_python(&text);
+    assert_eq!((&python_faults, &python_gaps), (&faults, &gaps), "{rest:?}");
+    (faults, gaps)
+}
+
+#[test]
+fn both_read_the_same_forms_of_records() {
+    const UNTIL: &str = r#""until":"2026-01-02T03:04:06.000Z""#;
+    let folded = |count: &str| {
+        format!(r#""v":2,"kind":"Intent","id":1,"effect":"Deny","count":{count},{UNTIL}"#)
+    };
+    for rest in [
+        r#""v":1,"kind":"Heartbeat""#.to_owned(),
+        r#""v":1,"kind":"Rejected","count":7"#.to_owned(),
+        r#""v":2,"kind":"Rejected","count":7"#.to_owned(),
+        r#""v":2,"kind":"Intent","id":1,"effect":"Deny""#.to_owned(),
+        folded("1"),
+        folded("9007199254740991"),
+        r#""v":2,"kind":"Restart","unclean":true,"cut":17"#.to_owned(),
+        r#""v":2,"kind":"Policy","durability":"Acknowledged""#.to_owned(),
+        r#""v":2,"kind":"Heartbeat","later":"versions may say more""#.to_owned(),
+        // Version 1 ignores what it does not know.
+        r#""v":1,"kind":"Heartbeat","durability":"Hoped""#.to_owned(),
+    ] {
+        let (faults, gaps) = of_records(&[&rest]);
+        assert!(faults.is_empty() && gaps.is_empty(), "{rest}: {faults:?} {gaps:?}");
+    }
+    for rest in [
+        r#""v":3,"kind":"Heartbeat""#.to_owned(),
+        r#""v":0,"kind":"Heartbeat""#.to_owned(),
+        r#""v":true,"kind":"Heartbeat""#.to_owned(),
+        folded("0"),
+        folded("1.5"),
+        folded("-1"),
+        folded("9007199254740992"),
+        folded("3").replace("Deny", "Allow"),
+        folded("3").replace("Intent", "Outcome"),
+        folded("3").replace("2026", "year"),
+        folded("3").replace(UNTIL, r#""id":1"#).replacen(r#""id":1,"#, "", 1),
+        folded("null"),
+        r#""v":2,"kind":"Heartbeat","count":1"#.to_owned(),
+        r#""v":2,"kind":"Close","unclean":true"#.to_owned(),
+        r#""v":2,"kind":"Restart","unclean":1"#.to_owned(),
+        r#""v":2,"kind":"Heartbeat","cut":17"#.to_owned(),
+        r#""v":2,"kind":"Restart","cut":-1"#.to_owned(),
+        r#""v":2,"kind":"Policy","durability":"Hoped""#.to_owned(),
+        r#""v":2,"kind":"Heartbeat","durability":"Synced""#.to_owned(),
+    ] {
+        let (faults, _) = of_records(&[&rest]);
+        assert_eq!(faults, BTreeSet::from(["malformed".to_owned()]), "{rest}");
+    }
+}
+
+#[test]
+fn both_see_what_an_unclean_end_interrupted() {
+    let allowed = r#""v":2,"kind":"Intent","id":1,"effect":"Allow""#;
+    let restart = r#""v":2,"kind":"Restart","unclean":true,"cut":17"#;
+    let (faults, gaps) = of_records(&[allowed, restart]);
+    assert!(faults.is_empty(), "{faults:?}");
+    assert_eq!(gaps, BTreeSet::from(["interrupted".to_owned()]));
+}
+
+#[test]
+fn both_take_the_last_denial_for_a_sign_of_life() {
+    let until = NOW + 60_000;
+    let flood = |v: u32| {
+        let until = time::rfc3339(until);
+        format!(r#""v":{v},"kind":"Intent","effect":"Deny","count":9,"until":"{until}""#)
+    };
+    let exported_at = until + STALE_MS;
+    assert!(of_records_at(exported_at, &[&flood(2)]).1.is_empty());
+    let no_end = BTreeSet::from(["no-end".to_owned()]);
+    assert_eq!(of_records_at(exported_at + 1, &[&flood(2)]).1, no_end);
+    assert_eq!(of_records_at(exported_at, &[&flood(1)]).1, no_end, "version 1 has no `until`");
 }
 
 #[test]

@@ -1,42 +1,85 @@
-//! Exeat's own pipeline as a process: policy, chain, spool with fsync, and shipping are the
-//! proxy's; in place of the redirection and of DNS there are a port and a table of one name.
+//! Exeat's own pipeline as a process: policy, chain, spool and shipping are the proxy's; in place
+//! of the redirection and of DNS there are a port for each destination and a table of names.
 
 use crate::process::ready;
-use crate::world::{HOST, World};
+use crate::world::{Destination, Upstream, World};
+use anyhow::Context as _;
+use clap::Args;
 use exeat_audit::record::Genesis;
 use exeat_policy::normal::Name;
-use exeat_policy::snapshot::{AuditSettings, Snapshot};
+use exeat_policy::snapshot::{AuditSettings, Durability, Snapshot};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier};
-use exeat_proxy::connection::{Connect, Meaning, Names, Parts, Pipeline, Resolve};
 use exeat_proxy::control::{Client, ControlConfig, Roots};
-use exeat_proxy::metrics::ProxyMetrics;
-use exeat_proxy::resolve::Resolver;
-use exeat_proxy::spool::{AuditLog, SpoolConfig, ship};
-use exeat_proxy::state::PolicyState;
-use exeat_proxy::tls::PodCa;
+use exeat_proxy::dial::{Connect, Resolve, Resolver};
+use exeat_proxy::dns::{Meaning, Names};
+use exeat_proxy::run::{Assembly, Proxy, Sink, Source};
+use exeat_proxy::serve::Front;
+use exeat_proxy::spool::SpoolConfig;
+use exeat_proxy::wire::Io;
 use futures::future::BoxFuture;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
+use tokio::runtime::Runtime;
 
-/// Rules of the policy, one of which allows what the client asks for.
+/// Rules of the policy, of which one or some allow what the client asks for.
 const RULES: usize = 100;
 const POD: &str = "7c9c5f8e-0000-4000-8000-0000000be4c4";
-/// What the agent believes to connect to, and where the name is said to lead.
-const SYNTHETIC: ([u8; 4], u16) = ([198, 18, 0, 1], 443);
+/// Where every name is said to lead.
 const LEADS: [u8; 4] = [203, 0, 113, 10];
 
-/// The one name, and the one server behind it.
+/// Threads that carry traffic: as many as the proxy has where nothing else is said.
+pub(crate) const THREADS: u16 = 1;
+
+/// The runtime of the proxy's own main.
+pub(crate) fn runtime() -> io::Result<Runtime> {
+    exeat_proxy::run::runtime(THREADS)
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExeatArgs {
+    world: PathBuf,
+    /// Holds `keys`, `trust` and `spool` of this proxy.
+    dir: PathBuf,
+    /// Ports of the upstream.
+    #[arg(value_delimiter = ',')]
+    upstream: Vec<u16>,
+    /// With rules that look into bodies.
+    #[arg(long)]
+    scanning: bool,
+    #[arg(long, default_value = "Spooled")]
+    durability: String,
+}
+
+/// Names by synthetic address, and the one server behind all of them.
 struct Atlas {
-    upstream: u16,
+    upstream: Upstream,
+}
+
+impl Atlas {
+    /// What the agent believes to connect to: an address for each destination, and as many as
+    /// there are connections for the one that has many names.
+    fn synthetic(destination: usize, n: u16) -> IpAddr {
+        let [high, low] = n.to_be_bytes();
+        match Destination::ALL[destination] {
+            Destination::Cold => [198, 19, high, low].into(),
+            _ => [198, 18, 0, destination as u8].into(),
+        }
+    }
 }
 
 impl Names for Atlas {
-    fn meaning(&self, _: IpAddr) -> Meaning {
-        Name::parse(HOST).map_or(Meaning::Nothing, Meaning::Name)
+    fn meaning(&self, address: IpAddr) -> Meaning {
+        let host = match address {
+            IpAddr::V4(v4) => match v4.octets() {
+                [198, 18, 0, destination] => Destination::ALL[usize::from(destination)].host(0),
+                [_, _, high, low] => Destination::Cold.host(u16::from_be_bytes([high, low])),
+            },
+            IpAddr::V6(_) => return Meaning::Nothing,
+        };
+        Name::parse(&host).map_or(Meaning::Nothing, Meaning::Name)
     }
 }
 
@@ -47,61 +90,78 @@ impl Resolve for Atlas {
 }
 
 impl Connect for Atlas {
-    fn connect(&self, _: SocketAddr) -> BoxFuture<'_, io::Result<TcpStream>> {
-        Box::pin(async {
-            let stream = TcpStream::connect(("127.0.0.1", self.upstream)).await?;
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<Io>> {
+        let port = match address.port() {
+            80 => self.upstream.plain,
+            9000 => self.upstream.raw,
+            _ => self.upstream.tls,
+        };
+        Box::pin(async move {
+            let stream = TcpStream::connect(("127.0.0.1", port)).await?;
             stream.set_nodelay(true)?;
-            Ok(stream)
+            Ok(stream.into())
         })
     }
 }
 
-/// `dir` holds `keys`, `trust` and `spool` of this proxy.
-pub(crate) async fn serve(world: &Path, dir: &Path, upstream: u16) -> anyhow::Result<()> {
-    let world = World::open(world);
-    let roots = world.text("ca.crt")?;
-    let [keys, trust, spool] = ["keys", "trust", "spool"].map(|name| dir.join(name));
+pub(crate) async fn serve(args: &ExeatArgs) -> anyhow::Result<()> {
+    let mut proxy = assemble(args, Upstream::of(&args.upstream)?).await?;
+    let mut ports = Vec::new();
+    for destination in 0..Destination::ALL.len() {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        ports.push(listener.local_addr()?.port());
+        tokio::spawn(accept(listener, destination, proxy.front.clone()));
+    }
+    ready(&ports);
+    Err(proxy.tasks.ended().await)
+}
+
+async fn accept(listener: TcpListener, destination: usize, front: Arc<Front>) {
+    let mut n = 0_u16;
+    while let Ok((stream, _)) = listener.accept().await {
+        // Two connections in turn to each of many names: the first, and one that is not.
+        let address = Atlas::synthetic(destination, n / 2);
+        n = n.wrapping_add(1);
+        let original = SocketAddr::new(address, Destination::ALL[destination].port());
+        tokio::spawn(front.clone().serve(stream.into(), original));
+    }
+}
+
+/// The proxy, put together from its library.
+async fn assemble(args: &ExeatArgs, upstream: Upstream) -> anyhow::Result<Proxy> {
+    let roots = World::open(&args.world).text("ca.crt")?;
+    let [keys, trust, spool] = ["keys", "trust", "spool"].map(|name| args.dir.join(name));
     for dir in [&keys, &trust, &spool] {
         std::fs::create_dir_all(dir)?;
     }
     let token = keys.join("token");
-    std::fs::write(&token, dir.to_string_lossy().as_bytes())?;
-    let policy = Arc::new(PolicyState::default());
-    policy.replace(&snapshot(&roots));
-    let metrics = Arc::new(ProxyMetrics::new()?);
-    let config = SpoolConfig {
-        spool_dir: spool,
-        keys_dir: keys.clone(),
-        max_bytes: 900 << 20,
-        genesis: genesis(),
-    };
-    let (audit, shipping, _end) = AuditLog::open(config, policy.clone(), metrics.clone())?;
+    std::fs::write(&token, args.dir.to_string_lossy().as_bytes())?;
     let collector = Client::new(ControlConfig {
-        url: format!("https://127.0.0.1:{upstream}"),
+        url: format!("https://127.0.0.1:{}", upstream.collector),
         token,
         cluster_domain: "cluster.local".to_owned(),
         roots: Arc::new(Roots::new(&roots)?),
         // Asked for nothing: the collector is an address.
         resolver: Resolver::new(&[[127, 0, 0, 1].into()])?,
     })?;
-    tokio::spawn(ship::ship(shipping, collector, metrics.clone()));
     let atlas = Arc::new(Atlas { upstream });
-    let pipeline = Pipeline::new(Parts {
-        policy,
-        metrics,
-        audit,
+    let assembly = Assembly {
+        spool: SpoolConfig {
+            spool_dir: spool,
+            keys_dir: keys,
+            max_bytes: 900 << 20,
+            genesis: genesis(),
+        },
+        trust_dir: trust,
+        source: Source::None,
+        sink: Sink::Ship(Box::new(collector)),
         resolver: atlas.clone(),
-        names: atlas.clone(),
-        connector: atlas,
-        ca: Arc::new(PodCa::load_or_create(&keys, &trust, "")?),
-        drain: CancellationToken::new(),
-    });
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    ready(listener.local_addr()?.port());
-    loop {
-        let (stream, _) = listener.accept().await?;
-        tokio::spawn(pipeline.clone().serve(stream, SYNTHETIC.into()));
-    }
+        connector: atlas.clone(),
+        names: atlas,
+    };
+    let proxy = assembly.build().await?;
+    proxy.policies.replace(&snapshot(&roots, args)?);
+    Ok(proxy)
 }
 
 fn genesis() -> Genesis {
@@ -118,26 +178,36 @@ fn genesis() -> Genesis {
 }
 
 /// An allow list as a team may have: other hosts, and ours with path and method.
-fn snapshot(roots: &str) -> Snapshot {
-    let rule = |name: String, resource: String| RuleSource {
-        name,
-        action: "network.request".to_owned(),
-        resource,
-        methods: vec!["GET".to_owned(), "POST".to_owned()],
-        effect: exeat_policy::action::Effect::Allow,
-        reason: None,
-        deny_body_patterns: Vec::new(),
-    };
-    let mut rules: Vec<_> = (1..RULES)
-        .map(|n| rule(format!("rule-{n}"), format!("https://host-{n}.example.com/**")))
-        .collect();
-    rules.push(rule("api".to_owned(), format!("https://{HOST}/v1/**")));
+fn snapshot(roots: &str, args: &ExeatArgs) -> anyhow::Result<Snapshot> {
+    let mut rules = vec![
+        rule("api", "https://api.example.com/v1/**"),
+        rule("plain", "http://api.example.com/v1/**"),
+        rule("cold", "https://*.cold.example.com/v1/**"),
+        RuleSource {
+            action: "network.connect".to_owned(),
+            methods: Vec::new(),
+            ..rule("raw", "tcp://raw.example.com:9000")
+        },
+    ];
+    if args.scanning {
+        rules.push(RuleSource {
+            deny_body_patterns: literals(),
+            ..rule("literals", "https://literals.example.com/v1/**")
+        });
+        rules.push(RuleSource {
+            deny_body_patterns: REGEXES.map(str::to_owned).to_vec(),
+            ..rule("regexes", "https://regexes.example.com/v1/**")
+        });
+    }
+    for n in rules.len()..RULES {
+        rules.push(rule(&format!("rule-{n}"), &format!("https://host-{n}.example.com/**")));
+    }
     let origin = PolicyRef {
         tier: Tier::Namespaced,
         namespace: "agents".to_owned(),
         name: "bench".to_owned(),
     };
-    Snapshot {
+    Ok(Snapshot {
         generation: 1,
         pod_uid: POD.to_owned(),
         policies: vec![PolicySource {
@@ -147,8 +217,63 @@ fn snapshot(roots: &str) -> Snapshot {
             rules,
             invalid: None,
         }],
-        audit: AuditSettings::default(),
+        audit: AuditSettings {
+            durability: durability(&args.durability).context("no such durability")?,
+            ..AuditSettings::default()
+        },
         upstream_roots: roots.to_owned(),
         control_roots: String::new(),
+    })
+}
+
+/// The durability of this name.
+fn durability(name: &str) -> Option<Durability> {
+    serde_json::from_value(name.into()).ok()
+}
+
+fn rule(name: &str, resource: &str) -> RuleSource {
+    RuleSource {
+        name: name.to_owned(),
+        action: "network.request".to_owned(),
+        resource: resource.to_owned(),
+        methods: vec!["GET".to_owned(), "POST".to_owned()],
+        effect: exeat_policy::action::Effect::Allow,
+        reason: None,
+        deny_body_patterns: Vec::new(),
+    }
+}
+
+/// As many as a rule may have: names of projects that must not leave.
+fn literals() -> Vec<String> {
+    const FIRST: [&str; 8] =
+        ["amber", "basalt", "cobalt", "dorado", "ember", "falcon", "granite", "harrier"];
+    const SECOND: [&str; 8] =
+        ["anchor", "beacon", "canyon", "delta", "engine", "forest", "glacier", "harbour"];
+    FIRST.iter().flat_map(|a| SECOND.iter().map(move |b| format!("project {a} {b}"))).collect()
+}
+
+/// Formats of secrets and of people's data.
+const REGEXES: [&str; 10] = [
+    r"AKIA[0-9A-Z]{8}",
+    r"xox[bp]-[0-9]{10}",
+    r"BEGIN (RSA |EC )?PRIVATE KEY",
+    r"(?-u:\b)[0-9]{3}-[0-9]{2}-[0-9]{4}(?-u:\b)",
+    r"(?-u:\b)4[0-9]{3}-[0-9]{4}-[0-9]{4}-[0-9]{4}(?-u:\b)",
+    r"password ?[=:]",
+    r"ghp_[0-9a-f]{8}",
+    r"bearer [0-9a-z]",
+    r"internal[ -]use",
+    r"do not (copy|forward)",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use exeat_policy::body::BodyPatterns;
+
+    #[test]
+    fn what_is_looked_for_compiles() {
+        BodyPatterns::compile(&literals()).expect("literals");
+        BodyPatterns::compile(&REGEXES.map(str::to_owned)).expect("expressions");
     }
 }

@@ -1,23 +1,35 @@
-//! What interception costs: Exeat's proxy beside `hudsucker` and Envoy, on one upstream, in one run.
+//! What interception costs: Exeat's proxy beside others, on one upstream, in one run.
 //!
 //! Every proxy and the upstream are processes of their own, so that the CPU time of one is its own.
 //! All of them share the machine's cores with the client: numbers are for comparison with each
 //! other, not for sizing. Everything is on loopback and ends with the run.
 
+mod client;
+mod collector;
+mod decisions;
 mod exeat;
-mod load;
+mod goals;
+mod machine;
+mod memory;
 mod peers;
 mod process;
+mod profile;
 mod report;
+mod results;
 mod run;
+mod start;
+mod subject;
 mod upstream;
+mod work;
 mod world;
 
 use clap::{Parser, Subcommand};
+use std::io;
 use std::path::PathBuf;
+use tokio::runtime::{Builder, Runtime};
 
 #[derive(Debug, Parser)]
-#[command(about = "Compares interception by Exeat, hudsucker and Envoy")]
+#[command(about = "Compares interception by Exeat with that by other proxies")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -25,30 +37,36 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the comparison and prints a table.
+    /// Runs the comparison and prints tables.
     Run(run::RunArgs),
-    /// The HTTPS server that everything ends at, and a collector that acknowledges audit.
+    /// The servers that everything ends at, and a collector that acknowledges audit.
     #[command(hide = true)]
     Upstream { world: PathBuf },
-    /// Exeat's pipeline, behind a port instead of a redirection.
+    /// Exeat's pipeline, behind ports instead of a redirection.
     #[command(hide = true)]
-    Exeat { world: PathBuf, dir: PathBuf, upstream: u16 },
+    Exeat(exeat::ExeatArgs),
     /// hudsucker with its rcgen authority.
     #[command(hide = true)]
-    Hudsucker { world: PathBuf },
+    Hudsucker { world: PathBuf, threads: usize },
 }
 
 fn main() -> anyhow::Result<()> {
-    // As many workers as the proxy's own main has; the client needs one.
-    let mut runtime = match Cli::parse().command {
-        Command::Run(args) => return runtime(1)?.block_on(run::run(args)),
-        command => (runtime(2)?, command),
+    process::raise_file_limit()?;
+    let command = match Cli::parse().command {
+        Command::Run(args) => return single()?.block_on(run::run(args)),
+        command => command,
     };
-    let (runtime, command) = (&mut runtime.0, runtime.1);
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new("warn"))
-        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::new("warn,hudsucker=off"))
+        .with_writer(io::stderr)
         .init();
+    let runtime = match &command {
+        Command::Exeat(_) => exeat::runtime()?,
+        Command::Hudsucker { threads, .. } => {
+            Builder::new_multi_thread().worker_threads(*threads).enable_all().build()?
+        }
+        Command::Run(_) | Command::Upstream { .. } => single()?,
+    };
     runtime.block_on(async {
         tokio::select! {
             // The parent holds the other end: with it gone, nothing is left to serve.
@@ -62,11 +80,12 @@ async fn serve(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(_) => unreachable!("handled by main"),
         Command::Upstream { world } => upstream::serve(&world).await,
-        Command::Exeat { world, dir, upstream } => exeat::serve(&world, &dir, upstream).await,
-        Command::Hudsucker { world } => peers::hudsucker(&world).await,
+        Command::Exeat(args) => exeat::serve(&args).await,
+        Command::Hudsucker { world, .. } => peers::hudsucker::serve(&world).await,
     }
 }
 
-fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()
+/// Client and upstream are one thread each: they take as little of the machine as they can.
+fn single() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }

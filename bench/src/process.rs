@@ -4,23 +4,35 @@ use anyhow::{Context as _, bail};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-const START: Duration = Duration::from_secs(15);
+const START: Duration = Duration::from_secs(60);
 
 /// A process that is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    pid: u32,
-    pub(crate) port: u16,
+    pub(crate) pid: u32,
+    /// In the order in which the process names them.
+    pub(crate) ports: Vec<u16>,
+    /// Removed after the process has ended.
+    kept: Option<TempDir>,
+}
+
+/// Resident memory, in KiB.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
+pub(crate) struct Memory {
+    pub(crate) rss: u64,
+    /// Without pages of files: programs and libraries.
+    pub(crate) anonymous: u64,
 }
 
 impl Process {
-    /// Starts this program again in another role, and waits for the port that it names.
+    /// Starts this program again in another role, and waits for the ports that it names.
     pub(crate) async fn of_ours(arguments: &[&str]) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(arguments)
@@ -32,20 +44,25 @@ impl Process {
         let mut line = String::new();
         let stdout = child.stdout.take().context("the child has no output")?;
         timeout(START, BufReader::new(stdout).read_line(&mut line)).await??;
-        let port = line.trim().parse().with_context(|| format!("{arguments:?} did not start"))?;
-        Self::new(child, port)
+        let ports = line.split_whitespace().map(str::parse).collect::<Result<Vec<u16>, _>>()?;
+        if ports.is_empty() {
+            bail!("{arguments:?} did not start");
+        }
+        Self::new(child, ports)
     }
 
-    /// Starts another program, and waits until it listens on `port`.
-    pub(crate) async fn other(command: &mut Command, port: u16) -> anyhow::Result<Self> {
+    /// Starts another program, and waits until it listens on all of `ports`.
+    pub(crate) async fn other(command: &mut Command, ports: Vec<u16>) -> anyhow::Result<Self> {
         let child = command.stdin(Stdio::null()).kill_on_drop(true).spawn()?;
-        let mut process = Self::new(child, port)?;
+        let mut process = Self::new(child, ports)?;
         let waited = timeout(START, async {
-            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                if let Some(status) = process.child.try_wait()? {
-                    bail!("it ended: {status}");
+            for port in process.ports.clone() {
+                while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                    if let Some(status) = process.child.try_wait()? {
+                        bail!("it ended: {status}");
+                    }
+                    sleep(Duration::from_millis(50)).await;
                 }
-                sleep(Duration::from_millis(50)).await;
             }
             Ok(())
         });
@@ -53,24 +70,20 @@ impl Process {
         Ok(process)
     }
 
-    fn new(child: Child, port: u16) -> anyhow::Result<Self> {
-        let pid = child.id().context("the child ended at once")?;
-        Ok(Self { child, pid, port })
+    /// With a directory that it needs for as long as it runs.
+    pub(crate) fn keeping(mut self, dir: TempDir) -> Self {
+        self.kept = Some(dir);
+        self
     }
 
-    /// User and system time of all threads, ended ones too.
+    fn new(child: Child, ports: Vec<u16>) -> anyhow::Result<Self> {
+        let pid = child.id().context("the child ended at once")?;
+        Ok(Self { child, pid, ports, kept: None })
+    }
+
+    /// User and system time of the process and of those that it started.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        // The command's name, in brackets, may hold anything; behind it state is field 3.
-        let fields = stat.rsplit_once(')').context("stat cannot be read")?.1;
-        let ticks: u64 = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map(str::parse::<u64>)
-            .sum::<Result<_, _>>()?;
-        let per_second = rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
+        cpu_of_tree(self.pid)
     }
 
     /// Waits until it does nothing more, so that what it still has to do for one measurement is
@@ -78,7 +91,7 @@ impl Process {
     pub(crate) async fn settle(&self) -> anyhow::Result<()> {
         let mut before = self.cpu()?;
         for _ in 0..50 {
-            sleep(Duration::from_millis(200)).await;
+            sleep(Duration::from_millis(150)).await;
             let now = self.cpu()?;
             if now.saturating_sub(before) < Duration::from_millis(10) {
                 return Ok(());
@@ -88,17 +101,53 @@ impl Process {
         Ok(())
     }
 
-    /// Resident memory, in KiB.
-    pub(crate) fn resident(&self) -> anyhow::Result<u64> {
+    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        Ok(line.and_then(|line| line.split_whitespace().next()).unwrap_or("0").parse()?)
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+        };
+        Ok(Memory { rss: field("VmRSS:"), anonymous: field("RssAnon:") })
     }
 }
 
-/// Tells the parent which port is served.
-pub(crate) fn ready(port: u16) {
-    println!("{port}");
+/// User and system time of all threads, ended ones too, of a process and all below it.
+pub(crate) fn cpu_of_tree(pid: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The command's name, in brackets, may hold anything; behind it state is field 3.
+    let fields = stat.rsplit_once(')').context("stat cannot be read")?.1;
+    let ticks: u64 =
+        fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<_, _>>()?;
+    let per_second = rustix::param::clock_ticks_per_second();
+    let mut all = Duration::from_secs_f64(ticks as f64 / per_second as f64);
+    for child in children(pid) {
+        // One that ended since is no part of the sum any more.
+        all += cpu_of_tree(child).unwrap_or_default();
+    }
+    Ok(all)
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let mut all = Vec::new();
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return all };
+    for task in tasks.flatten() {
+        let listed = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        all.extend(listed.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    all
+}
+
+/// As many open files as there may be: the measurement of memory has two thousand connections.
+pub(crate) fn raise_file_limit() -> anyhow::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
+}
+
+/// Tells the parent which ports are served.
+pub(crate) fn ready(ports: &[u16]) {
+    let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+    println!("{}", ports.join(" "));
 }
 
 /// Returns when the parent has ended, however.
@@ -107,9 +156,15 @@ pub(crate) async fn parent_gone() {
     while let Ok(1) = tokio::io::stdin().read(&mut byte).await {}
 }
 
-/// A port that was free a moment ago, for a program that cannot choose one itself.
-pub(crate) fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// Ports that were free a moment ago, for a program that cannot choose them itself.
+pub(crate) fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
+    let mut held = Vec::new();
+    for _ in 0..N {
+        held.push(std::net::TcpListener::bind("127.0.0.1:0")?);
+    }
+    let ports = held.iter().map(|it| Ok(it.local_addr()?.port()));
+    let ports = ports.collect::<std::io::Result<Vec<_>>>()?;
+    ports.try_into().map_err(|_| anyhow::anyhow!("not as many ports"))
 }
 
 /// Whether a path is on a file system that lives in memory.

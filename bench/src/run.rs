@@ -1,90 +1,145 @@
 //! The comparison: rounds in which each proxy is measured in its turn.
 
-use crate::load::{self, Target};
-use crate::peers;
+use crate::decisions;
+use crate::goals::goals;
+use crate::machine::{cores, sync_cost};
+use crate::memory::{self, Footprint};
+use crate::peers::{Peer, Setting};
 use crate::process::{Process, in_memory};
-use crate::report::{Machine, Report, Row, Sample};
-use crate::world::{World, client_config};
+use crate::profile::profile;
+use crate::report::Report;
+use crate::results::{Round, mark};
+use crate::start::Proxy;
+use crate::subject::Subject;
+use crate::work::{Load, Work, measure};
+use crate::world::{Destination, Upstream, World};
 use anyhow::Context as _;
-use clap::Args;
-use rustls::ClientConfig;
-use std::fs::File;
-use std::io::Write;
+use clap::{Args, ValueEnum as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Envoy's binary; without, Envoy is left out.
-    #[arg(long)]
-    envoy: Option<PathBuf>,
-    /// Rounds; the table shows medians over them.
+    /// Rounds: medians are over them.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Kept connections of the throughput part.
-    #[arg(long, default_value_t = 32)]
+    /// Kept connections, where there are many.
+    #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Seconds of throughput, and of latency at one connection, per proxy and round.
+    /// Seconds of each measurement.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Worker threads of the other proxies: by default as many as there are cores, as they would
+    /// choose themselves.
+    #[arg(long, default_value_t = cores())]
+    threads: usize,
+    /// Only these kinds of work.
+    #[arg(long, value_delimiter = ',')]
+    work: Vec<Work>,
+    /// Only proxies whose names hold one of these, and the upstream without a proxy.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// Where the spool's file system is: by default beside this program.
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// Instead of the comparison: record Exeat at the first kind of work with `perf`.
+    #[arg(long)]
+    profile: bool,
+    /// Where criterion left the cost of decisions.
+    #[arg(long)]
+    criterion: Option<PathBuf>,
     /// Also write what was measured to this file.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only proxies whose name holds this.
+    /// Programs; what is not given is left out.
     #[arg(long)]
-    only: Option<String>,
+    envoy: Option<PathBuf>,
+    #[arg(long)]
+    haproxy: Option<PathBuf>,
+    #[arg(long)]
+    squid: Option<PathBuf>,
+    #[arg(long)]
+    mitmproxy: Option<PathBuf>,
 }
 
-/// Before each measurement, to fill pools and caches.
-const WARM_UP: Duration = Duration::from_millis(300);
+impl RunArgs {
+    fn works(&self) -> Vec<Work> {
+        let all = Work::value_variants().iter().copied();
+        all.filter(|it| self.work.is_empty() || self.work.contains(it)).collect()
+    }
 
-/// One proxy, or none.
-struct Subject {
-    name: &'static str,
-    /// The proxy's process; none where the client goes to the upstream itself.
-    process: Option<Process>,
-    target: Target,
-    samples: Vec<Sample>,
+    fn load(&self) -> Load {
+        let duration = Duration::from_secs_f64(self.seconds);
+        Load { connections: self.connections, duration }
+    }
+
+    /// What is measured at these kinds of work, without those that the arguments leave out.
+    fn proxies(&self, works: &[Work]) -> Vec<Proxy> {
+        let mut all = vec![Proxy::Exeat, Proxy::Hudsucker];
+        for peer in Peer::ALL {
+            let binary = match peer {
+                Peer::Envoy => &self.envoy,
+                Peer::HaProxy => &self.haproxy,
+                Peer::Squid => &self.squid,
+                Peer::Mitmproxy => &self.mitmproxy,
+            };
+            match binary {
+                Some(binary) => all.push(Proxy::Peer(peer, binary.clone())),
+                None => eprintln!("{} is left out: no program was given", peer.name()),
+            }
+        }
+        if works.contains(&Work::Up) {
+            all.push(Proxy::Scanning);
+        }
+        if works.contains(&Work::Synced) {
+            all.push(Proxy::Synced);
+        }
+        let only = |it: &Proxy| self.only.iter().any(|only| it.name().contains(only.as_str()));
+        all.retain(|it| self.only.is_empty() || only(it));
+        all.insert(0, Proxy::Direct);
+        all
+    }
 }
 
 pub(crate) async fn run(args: RunArgs) -> anyhow::Result<()> {
     let own = std::env::current_exe()?;
     let beside = own.parent().context("this program is nowhere")?;
     let dir = tempfile::tempdir_in(args.dir.as_deref().unwrap_or(beside))?;
-    // Where the machine has it: the same proxy without a disk to wait for.
-    let memory = Some(Path::new("/dev/shm")).filter(|path| in_memory(path));
-    let memory = memory.map(tempfile::tempdir_in).transpose()?;
     let world = World::create(dir.path())?;
-    let bench_ca = Arc::new(client_config(&world.file("ca.crt"))?);
-    let upstream = Process::of_ours(&["upstream", text(dir.path())?]).await?;
-    let mut subjects =
-        start(&args, &world, dir.path(), memory.as_ref().map(tempfile::TempDir::path), &upstream)
-            .await?;
-    subjects.retain(|one| args.only.as_ref().is_none_or(|only| one.name.contains(only)));
-    let direct = Target { port: upstream.port, connect: None, tls: bench_ca };
-    for round in 1..=args.rounds {
-        for subject in &mut subjects {
-            eprintln!("round {round} of {}: {}", args.rounds, subject.name);
-            let sample = measure(subject, &direct, &args)
-                .await
-                .with_context(|| format!("{} failed", subject.name))?;
-            subject.samples.push(sample);
-        }
+    let path = dir.path().to_str().context("a path is not text")?;
+    let upstream = Process::of_ours(&["upstream", path]).await?;
+    let ports = Upstream::of(&upstream.ports)?;
+    let setting = Setting { world: &world, upstream: ports, threads: args.threads };
+    let works = args.works();
+    if args.profile {
+        let (ours, direct) = (Proxy::Exeat, Proxy::Direct);
+        let ours = ours.start(&setting, "profile").await?;
+        let direct = direct.start(&setting, "direct").await?;
+        let work = *works.first().context("no work is given")?;
+        return profile(work, &ours, &direct, args.load(), Path::new("target")).await;
     }
-    let machine = Machine {
-        cores: std::thread::available_parallelism()?.get(),
+    let proxies = args.proxies(&works);
+    let subjects = start(&proxies, &setting).await?;
+    let rounds = rounds(&args, &works, &subjects).await?;
+    let threads = subjects.iter().map(|it| (it.name.to_owned(), it.threads)).collect();
+    // What runs still would only take of the machine.
+    drop(subjects);
+    let memory = match works.contains(&Work::Memory) {
+        true => footprints(&proxies, &setting).await?,
+        false => Vec::new(),
+    };
+    let mut report = Report {
+        cores: cores(),
         sync_us: sync_cost(dir.path())?,
         spool_in_memory: in_memory(dir.path()),
+        connections: args.connections,
+        threads,
+        rounds,
+        memory,
+        decisions: args.criterion.as_deref().map(decisions::read).transpose()?.unwrap_or_default(),
+        goals: Vec::new(),
     };
-    let rows = subjects
-        .iter()
-        .map(|subject| Row::of(subject.name, &subject.samples))
-        .collect::<anyhow::Result<_>>()?;
-    let report = Report { machine, connections: args.connections, rounds: args.rounds, rows };
+    report.goals = goals(&report);
     println!("{report}");
     if let Some(path) = &args.json {
         std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
@@ -92,91 +147,146 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn start(
-    args: &RunArgs,
-    world: &World,
-    dir: &Path,
-    memory: Option<&Path>,
-    upstream: &Process,
-) -> anyhow::Result<Vec<Subject>> {
-    let bench_ca = Arc::new(client_config(&world.file("ca.crt"))?);
-    let port = upstream.port.to_string();
-    let subject = |name, process: Option<Process>, connect, tls: &Arc<ClientConfig>| {
-        let port = process.as_ref().map_or(upstream.port, |process| process.port);
-        Subject {
-            name,
-            process,
-            target: Target { port, connect, tls: tls.clone() },
-            samples: vec![],
+async fn start(proxies: &[Proxy], setting: &Setting<'_>) -> anyhow::Result<Vec<Subject>> {
+    let mut subjects = Vec::new();
+    for proxy in proxies {
+        match proxy.start(setting, proxy.name()).await {
+            Ok(subject) => subjects.push(subject),
+            // A program may lack what it needs here; what is built in may not.
+            Err(error) if matches!(proxy, Proxy::Peer(..)) => {
+                eprintln!("{} is left out: {error:#}", proxy.name());
+            }
+            Err(error) => return Err(error.context(format!("{} does not start", proxy.name()))),
         }
-    };
-    let mut all = vec![subject("no proxy", None, None, &bench_ca)];
-    for (name, place) in [("Exeat", Some(dir)), ("Exeat, spool in memory", memory)] {
-        let Some(place) = place else { continue };
-        let own = place.join("exeat");
-        let process = Process::of_ours(&["exeat", text(dir)?, text(&own)?, &port]).await?;
-        let pod_ca = Arc::new(client_config(&own.join("trust/ca.crt"))?);
-        all.push(subject(name, Some(process), None, &pod_ca));
     }
-    let process = Process::of_ours(&["hudsucker", text(dir)?]).await?;
-    all.push(subject("hudsucker", Some(process), Some(upstream.port), &bench_ca));
-    match &args.envoy {
-        Some(binary) => {
-            let process = peers::envoy(binary, world, upstream.port).await?;
-            all.push(subject("Envoy", Some(process), None, &bench_ca));
+    Ok(subjects)
+}
+
+async fn rounds(
+    args: &RunArgs,
+    works: &[Work],
+    subjects: &[Subject],
+) -> anyhow::Result<Vec<Round>> {
+    let mut rounds = Vec::new();
+    for number in 1..=args.rounds {
+        for work in works {
+            let found = round(*work, subjects, number, args.load()).await?;
+            if let Some(round) = found {
+                eprintln!("round {number} of {}: {}", args.rounds, work.title());
+                rounds.push(round);
+            }
         }
-        None => eprintln!("Envoy is left out: --envoy names no binary"),
+    }
+    for work in works {
+        let mut of_work: Vec<_> = rounds.iter_mut().filter(|it| it.work == *work).collect();
+        mark(&mut of_work, Proxy::Direct.name());
+    }
+    Ok(rounds)
+}
+
+/// Memory of every proxy but variants of ours, each time of a new process.
+async fn footprints(
+    proxies: &[Proxy],
+    setting: &Setting<'_>,
+) -> anyhow::Result<Vec<(String, Footprint)>> {
+    let mut all = Vec::new();
+    for proxy in proxies {
+        if matches!(proxy, Proxy::Direct | Proxy::Scanning | Proxy::Synced) {
+            continue;
+        }
+        let name = proxy.name();
+        eprintln!("memory: {name}");
+        let measured = async {
+            let fresh = proxy.start(setting, &format!("{name}-open")).await?;
+            let [idle, open] = memory::idle_and_open(&fresh).await?;
+            drop(fresh);
+            let fresh = proxy.start(setting, &format!("{name}-through")).await?;
+            let ([before, after], through_mib) = memory::before_and_after(&fresh).await?;
+            anyhow::Ok(Footprint { idle, open, before, after, through_mib })
+        };
+        match measured.await {
+            Ok(footprint) => all.push((name.to_owned(), footprint)),
+            Err(error) if matches!(proxy, Proxy::Peer(..)) => {
+                eprintln!("memory of {name} is left out: {error:#}");
+            }
+            Err(error) => return Err(error.context(format!("memory of {name}"))),
+        }
     }
     Ok(all)
 }
 
-async fn measure(subject: &Subject, direct: &Target, args: &RunArgs) -> anyhow::Result<Sample> {
-    let duration = Duration::from_secs_f64(args.seconds);
-    load::run(&subject.target, args.connections, WARM_UP).await?;
-    let cpu = match &subject.process {
-        Some(process) => {
-            process.settle().await?;
-            Some((process, process.cpu()?))
+/// One proxy, or a variant of ours, at one work.
+struct Case<'a> {
+    name: &'a str,
+    subject: &'a Subject,
+    destination: Destination,
+}
+
+/// Who is measured at a work. The upstream without a proxy is everywhere where it can be, for its
+/// speed tells whether a round was disturbed.
+fn cases(work: Work, subjects: &[Subject]) -> Vec<Case<'_>> {
+    let destination = work.destination();
+    let mut cases: Vec<_> = subjects
+        .iter()
+        .filter(|it| !it.variant && it.destinations.contains(&destination))
+        .filter(|it| work != Work::Latency || it.process.is_some())
+        .filter(|it| work != Work::Synced || it.name == Proxy::Exeat.name() || it.process.is_none())
+        .map(|subject| Case { name: subject.name, subject, destination })
+        .collect();
+    let variant = |proxy: Proxy| subjects.iter().find(|it| it.name == proxy.name());
+    match work {
+        Work::Up => {
+            for (name, destination) in [
+                ("Exeat, 64 literals", Destination::Literals),
+                ("Exeat, 10 regular expressions", Destination::Regexes),
+            ] {
+                cases.extend(variant(Proxy::Scanning).map(|subject| Case {
+                    name,
+                    subject,
+                    destination,
+                }));
+            }
         }
-        None => None,
-    };
-    let many = load::run(&subject.target, args.connections, duration).await?;
-    let mut sample = Sample { per_second: many.per_second(), ..Sample::default() };
-    if let Some((process, before)) = cpu {
-        // What is shipped afterwards belongs to these requests too.
-        process.settle().await?;
-        let spent = process.cpu()?.saturating_sub(before);
-        sample.cpu_us = spent.as_secs_f64() * 1e6 / many.requests as f64;
-        sample.resident_kib = process.resident()?;
+        Work::Synced => {
+            let synced = variant(Proxy::Synced);
+            let Some(subject) = synced else { return vec![] };
+            cases.push(Case { name: subject.name, subject, destination });
+        }
+        _ => {}
     }
-    // What a proxy adds is told against a moment ago: a busier machine, or another placement of
-    // client and upstream on the cores, changes both.
-    let before = load::run(direct, 1, duration / 2).await?;
-    load::run(&subject.target, 1, WARM_UP).await?;
-    let one = load::run(&subject.target, 1, duration).await?;
-    (sample.p50_us, sample.p99_us) = (one.percentile(0.5), one.percentile(0.99));
-    sample.added_p50_us = sample.p50_us - before.percentile(0.5);
-    sample.added_p99_us = sample.p99_us - before.percentile(0.99);
-    if let Some(process) = &subject.process {
-        process.settle().await?;
-    }
-    Ok(sample)
+    cases
 }
 
-/// What `fdatasync` of one appended record costs here: the least that an audited request waits.
-fn sync_cost(dir: &Path) -> anyhow::Result<f64> {
-    let mut file = File::create(dir.join("sync"))?;
-    let mut all = Vec::new();
-    for _ in 0..200 {
-        let begun = Instant::now();
-        file.write_all(&[b'x'; 512])?;
-        file.sync_data()?;
-        all.push(begun.elapsed().as_secs_f64() * 1e6);
+async fn round(
+    work: Work,
+    subjects: &[Subject],
+    number: usize,
+    load: Load,
+) -> anyhow::Result<Option<Round>> {
+    let direct = subjects.iter().find(|it| it.process.is_none()).context("no direct way")?;
+    let mut cases = cases(work, subjects);
+    if cases.is_empty() || work == Work::Memory {
+        return Ok(None);
     }
-    all.sort_by(f64::total_cmp);
-    Ok(all[all.len() / 2])
-}
-
-fn text(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().context("a path is not text")
+    // Nobody is always first, and nobody always comes after the same one.
+    let first = number % cases.len();
+    cases.rotate_left(first);
+    if number % 2 == 0 {
+        cases.reverse();
+    }
+    let mut samples = Vec::new();
+    for case in cases {
+        match measure(work, case.subject, case.destination, direct, load).await {
+            Ok(sample) => samples.push((case.name.to_owned(), sample)),
+            // A program that fails is the worse for it, and no reason to learn nothing of the rest.
+            Err(error) if case.subject.foreign => {
+                eprintln!("{} failed at {}: {error:#}", case.name, work.title());
+            }
+            Err(error) => {
+                let what = format!("{} failed at {}", case.name, work.title());
+                return Err(error.context(what));
+            }
+        }
+    }
+    Ok(Some(Round { work, samples, disturbed: false }))
 }

@@ -113,6 +113,7 @@ def cleanup_is_whole(where, objects):
     plural = {
         "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",
         "ValidatingWebhookConfiguration": "validatingwebhookconfigurations",
+        "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
         "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
     }
     for kind, name in objects:
@@ -201,6 +202,13 @@ def expect(rendered):
     check(not any(k == "PodDisruptionBudget" for k, _ in minimal), "minimal.yaml", "a budget that blocks drains")
     default = rendered["default.yaml"]
     check(any(k == "CustomResourceDefinition" for k, _ in default), "default.yaml", "CRDs are missing")
+    # Rights over our kinds name kinds that exist; `auditrecords` is asked about and never stored.
+    kinds = {o["spec"]["names"]["plural"] for (kind, _), o in default.items() if kind == "CustomResourceDefinition"}
+    for (kind, name), o in default.items():
+        for rule in o["rules"] if kind == "ClusterRole" else ():
+            for resource in rule["resources"] if rule["apiGroups"] == ["exeat.dev"] else ():
+                known = resource.split("/")[0] in kinds or resource == "auditrecords"
+                check(known, "default.yaml", f"ClusterRole/{name}: no kind {resource}")
     check("volumeClaimTemplates" in default[("StatefulSet", "exeat-collect")]["spec"], "default.yaml", "no volume")
     check("volumeClaimTemplates" not in minimal[("StatefulSet", "exeat-collect")]["spec"], "minimal.yaml", "volume")
 

@@ -3,6 +3,9 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use exeat_api::messages::Problem;
+use exeat_api::objects::{self, AUDITOR, CA_KEY, CONTROL_CA};
+use exeat_api::{audiences, labels, ports};
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
@@ -21,10 +24,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-const PORT: u16 = 8443;
-const COMPONENT: &str = "app.kubernetes.io/component=collect";
-const AUDIENCE: &str = "exeat.dev/audit";
-const AUDITOR: &str = "exeat-auditor";
 const TOKEN_SECONDS: i64 = 600;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
@@ -38,7 +37,7 @@ pub(crate) struct ConnectArgs {
     pub(crate) namespace: Option<String>,
 
     /// The namespace that Exeat is installed in
-    #[arg(short = 'n', long, env = "EXEAT_NAMESPACE", default_value = "exeat-system")]
+    #[arg(short = 'n', long, env = "EXEAT_NAMESPACE", default_value = objects::SYSTEM_NAMESPACE)]
     exeat_namespace: String,
 
     /// A token of somebody who may `get auditrecords.exeat.dev`; default: one is requested for the
@@ -75,14 +74,15 @@ impl Collector {
             Some(token) => token.clone(),
             None => request_token(&client, system).await?,
         };
-        let host = format!("exeat-collect.{system}.svc");
+        let host = objects::service_host(objects::COLLECT_SERVICE, system);
         let pods: Api<Pod> = Api::namespaced(client.clone(), system);
         let pod = collect_pod(&pods, system).await?;
         let mut forwarder = pods
-            .portforward(&pod, &[PORT])
+            .portforward(&pod, &[ports::CONTROL])
             .await
             .with_context(|| format!("no port-forward to {system}/{pod}"))?;
-        let stream = forwarder.take_stream(PORT).context("the port-forward has no stream")?;
+        let stream =
+            forwarder.take_stream(ports::CONTROL).context("the port-forward has no stream")?;
         let server = ServerName::try_from(host.clone()).context("no such server name")?;
         let tls = tokio_rustls::TlsConnector::from(Arc::new(tls_config(roots)?))
             .connect(server, stream)
@@ -98,14 +98,12 @@ impl Collector {
         Ok(Self { client, requests, connection, host, token, namespace })
     }
 
-    /// `path` with the namespace that was asked for.
-    pub(crate) fn scoped(&self, path: &str) -> String {
-        let Some(namespace) = &self.namespace else { return path.to_owned() };
-        let mark = if path.contains('?') { '&' } else { '?' };
-        format!("{path}{mark}namespace={}", query_value(namespace))
+    /// The one namespace that was asked for.
+    pub(crate) fn namespace(&self) -> Option<String> {
+        self.namespace.clone()
     }
 
-    /// One answer.
+    /// The answer to `GET` of a path with its query.
     pub(crate) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T> {
         let request = Request::get(path)
             .header(header::HOST, &self.host)
@@ -138,7 +136,8 @@ impl Collector {
             None => Api::all(self.client.clone()),
         };
         let now = jiff::Timestamp::now().as_second();
-        let listed = pods.list(&ListParams::default().labels("exeat.dev/agent=true")).await?;
+        let agents = format!("{}={}", labels::POD_LABEL, labels::POD_LABEL_AGENT);
+        let listed = pods.list(&ListParams::default().labels(&agents)).await?;
         let due = listed.items.into_iter().filter(|pod| {
             let status = pod.status.as_ref();
             let is_running = status.and_then(|it| it.phase.as_deref()) == Some("Running");
@@ -166,29 +165,16 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
-/// Escapes everything but unreserved characters.
-pub(crate) fn query_value(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                escaped.push(char::from(byte));
-            }
-            _ => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
-}
-
 async fn control_ca(client: &Client, system: &str) -> Result<RootCertStore> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), system);
-    let map = maps.get("exeat-control-ca").await.with_context(|| {
-        format!("no ConfigMap exeat-control-ca in {system}; is Exeat installed there?")
+    let map = maps.get(CONTROL_CA).await.with_context(|| {
+        format!("no ConfigMap {CONTROL_CA} in {system}; is Exeat installed there?")
     })?;
-    let pem = map.data.unwrap_or_default().remove("ca.crt").context("it has no ca.crt")?;
+    let pem = map.data.unwrap_or_default().remove(CA_KEY);
+    let pem = pem.with_context(|| format!("ConfigMap {CONTROL_CA} has no {CA_KEY}"))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        roots.add(certificate.context("ca.crt is malformed")?)?;
+        roots.add(certificate.with_context(|| format!("{CA_KEY} is malformed"))?)?;
     }
     Ok(roots)
 }
@@ -205,7 +191,7 @@ async fn request_token(client: &Client, system: &str) -> Result<String> {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), system);
     let request = TokenRequest {
         spec: Some(TokenRequestSpec {
-            audiences: Some(vec![AUDIENCE.to_owned()]),
+            audiences: Some(vec![audiences::AUDIT.to_owned()]),
             expiration_seconds: Some(TOKEN_SECONDS),
             ..TokenRequestSpec::default()
         }),
@@ -219,33 +205,21 @@ async fn request_token(client: &Client, system: &str) -> Result<String> {
 }
 
 async fn collect_pod(pods: &Api<Pod>, system: &str) -> Result<String> {
-    let listed = pods.list(&ListParams::default().labels(COMPONENT)).await?;
+    let component = format!("{}={}", objects::COMPONENT_LABEL, objects::COLLECT_COMPONENT);
+    let listed = pods.list(&ListParams::default().labels(&component)).await?;
     let is_ready = |pod: &Pod| {
         let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
         conditions
             .is_some_and(|all| all.iter().any(|it| it.type_ == "Ready" && it.status == "True"))
     };
     let pod = listed.items.iter().find(|pod| is_ready(pod));
-    let pod = pod.with_context(|| format!("no ready pod with {COMPONENT} in {system}"))?;
+    let pod = pod.with_context(|| format!("no ready pod with {component} in {system}"))?;
     Ok(pod.name_any())
 }
 
 fn problem(status: StatusCode, body: &[u8]) -> String {
-    let detail = serde_json::from_slice::<serde_json::Value>(body)
-        .ok()
-        .and_then(|problem| problem.get("detail")?.as_str().map(str::to_owned));
-    match detail {
-        Some(detail) => crate::table::plain(&detail),
-        None => status.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn query_values_are_escaped() {
-        assert_eq!(query_value("action:network *&é"), "action%3Anetwork%20%2A%26%C3%A9");
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => crate::table::plain(&problem.detail),
+        Err(_) => status.to_string(),
     }
 }

@@ -1,7 +1,9 @@
 //! `exeat policy check`: the compiler of the admission webhook, without a cluster.
 
 use anyhow::{Context, Result};
-use exeat_crds::{AgentPolicy, ClusterAgentPolicy, GROUP, VERSION};
+use exeat_crds::{
+    AGENT_POLICY, API_VERSION, AgentPolicy, CLUSTER_AGENT_POLICY, ClusterAgentPolicy, GROUP,
+};
 use exeat_policy::compile::compile_policy;
 use exeat_policy::source::PolicySource;
 use serde::Deserialize;
@@ -27,7 +29,7 @@ pub(crate) fn check(files: &[PathBuf]) -> Result<ExitCode> {
         check_file(file, &mut tally)?;
     }
     if tally.policies == 0 {
-        println!("no AgentPolicy or ClusterAgentPolicy found");
+        println!("no {AGENT_POLICY} or {CLUSTER_AGENT_POLICY} found");
         return Ok(ExitCode::from(1));
     }
     println!("{} policies, {} with errors", tally.policies, tally.invalid);
@@ -77,7 +79,7 @@ fn read(file: &Path) -> Result<String> {
 fn check_document(value: Value) -> Option<Result<String, Vec<String>>> {
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
-    let known = kind == "AgentPolicy" || kind == "ClusterAgentPolicy";
+    let known = kind == AGENT_POLICY || kind == CLUSTER_AGENT_POLICY;
     let group = api_version.split('/').next().unwrap_or_default();
     if group != GROUP && !known {
         return None;
@@ -88,10 +90,10 @@ fn check_document(value: Value) -> Option<Result<String, Vec<String>>> {
         .and_then(Value::as_str)
         .unwrap_or_default();
     let name = format!("{kind} {name}");
-    if !known || api_version != format!("{GROUP}/{VERSION}") {
+    if !known || api_version != API_VERSION {
         return Some(Err(vec![format!(
-            "{name}: apiVersion {api_version:?} has no such kind; write {GROUP}/{VERSION}, \
-             AgentPolicy or ClusterAgentPolicy"
+            "{name}: apiVersion {api_version:?} has no such kind; write {API_VERSION}, \
+             {AGENT_POLICY} or {CLUSTER_AGENT_POLICY}"
         )]));
     }
     let unknown: Vec<String> = value
@@ -105,7 +107,7 @@ fn check_document(value: Value) -> Option<Result<String, Vec<String>>> {
     if !unknown.is_empty() {
         return Some(Err(unknown));
     }
-    let source = if kind == "AgentPolicy" {
+    let source = if kind == AGENT_POLICY {
         read_as::<AgentPolicy>(value).map(|policy| policy.source())
     } else {
         read_as::<ClusterAgentPolicy>(value).map(|policy| policy.source())

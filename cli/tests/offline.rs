@@ -4,7 +4,7 @@
 
 use exeat_audit::chain::{ChainId, ChainWriter};
 use exeat_audit::export::{EXPORT_VERSION, Line};
-use exeat_audit::head::SigningKey;
+use exeat_audit::key::SigningKey;
 use exeat_audit::record::{Genesis, Record};
 use exeat_audit::time;
 use std::io::Write;
@@ -46,6 +46,22 @@ fn stdout(output: &Output) -> String {
 
 /// An export of one closed chain, with a denial to an odd host.
 fn export(directory: &Path, tamper: impl Fn(&str) -> String) -> PathBuf {
+    let at = || time::rfc3339(NOW);
+    let resource = "https://evil.example.net/\u{1b}[31m";
+    let records = [
+        Record::intent(at(), 1, "network.request", "https://a.example.com/", "Allow", "Rule"),
+        Record::outcome(at(), 1),
+        Record::intent(at(), 2, "network.request", resource, "Deny", "DefaultDeny"),
+        Record::intent(at(), 3, "network.dns", "a.svc.cluster.local", "Deny", "SearchDomain"),
+        Record::close(at()),
+    ];
+    let (path, text) = export_of(directory, records);
+    std::fs::write(&path, tamper(&text)).unwrap();
+    path
+}
+
+/// An export of one chain with these records after its Genesis, and its text.
+fn export_of(directory: &Path, rest: impl IntoIterator<Item = Record>) -> (PathBuf, String) {
     let chain: ChainId = "uid-1".parse().unwrap();
     let key = SigningKey::from_seed(&[1; 32]);
     let mut writer = ChainWriter::start(chain.clone());
@@ -60,16 +76,8 @@ fn export(directory: &Path, tamper: impl Fn(&str) -> String) -> PathBuf {
         policy: String::new(),
     };
     let at = || time::rfc3339(NOW);
-    let resource = "https://evil.example.net/\u{1b}[31m";
-    let records = [
-        Record::genesis(at(), genesis),
-        Record::intent(at(), 1, "network.request", "https://a.example.com/", "Allow", "Rule"),
-        Record::outcome(at(), 1),
-        Record::intent(at(), 2, "network.request", resource, "Deny", "DefaultDeny"),
-        Record::intent(at(), 3, "network.dns", "a.svc.cluster.local", "Deny", "SearchDomain"),
-        Record::close(at()),
-    ];
-    let entries: Vec<_> = records.iter().map(|record| writer.append(record).unwrap()).collect();
+    let records = std::iter::once(Record::genesis(at(), genesis)).chain(rest);
+    let entries: Vec<_> = records.map(|record| writer.append(&record).unwrap()).collect();
     let mut lines = vec![
         Line::Export { version: EXPORT_VERSION, time: at() },
         Line::Chain {
@@ -84,8 +92,15 @@ fn export(directory: &Path, tamper: impl Fn(&str) -> String) -> PathBuf {
     let text: String =
         lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
     let path = directory.join("audit.jsonl");
-    std::fs::write(&path, tamper(&text)).unwrap();
-    path
+    std::fs::write(&path, &text).unwrap();
+    (path, text)
+}
+
+/// The words of the table's line that has `what` in it.
+fn line_with(table: &str, what: &str) -> Vec<String> {
+    let line = table.lines().find(|line| line.contains(what));
+    let line = line.unwrap_or_else(|| panic!("no {what} in\n{table}"));
+    line.split("  ").map(|cell| cell.trim().to_owned()).filter(|cell| !cell.is_empty()).collect()
 }
 
 #[test]
@@ -145,6 +160,97 @@ fn an_export_is_searched() {
     let output = exeat(&["audit", "--file", file, "--filter", "verb:GET"]);
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8(output.stderr).unwrap().contains("keys are action"));
+}
+
+#[test]
+fn an_act_is_one_line() {
+    let at = |seconds: u64| time::rfc3339(NOW + seconds * 1000);
+    let intent = |id, resource: &str, effect: &str| {
+        let record = Record::intent(at(id), id, "network.request", resource, effect, "Rule");
+        Record { method: Some("GET".to_owned()), ..record }
+    };
+    let outcome = |id, seconds| Record {
+        action: Some("network.request".to_owned()),
+        status: Some(204),
+        bytes_out: Some(17),
+        bytes_in: Some(4321),
+        duration_ms: Some(35),
+        ..Record::outcome(at(seconds), id)
+    };
+    let records = [
+        intent(1, "https://first.example/", "Allow"),
+        intent(2, "https://second.example/", "Allow"),
+        outcome(1, 3),
+        Record {
+            count: Some(7),
+            until: Some(at(9)),
+            ..intent(4, "https://flood.example/", "Deny")
+        },
+        Record { unclean: true, cut: Some(31), ..Record::restart(at(10)) },
+        Record { durability: Some("Synced".to_owned()), ..Record::policy(at(11), "sha256:00") },
+        intent(7, "https://third.example/", "Allow"),
+        intent(8, "https://fourth.example/", "Allow"),
+        Record {
+            code: Some("Abandoned".to_owned()),
+            reason: Some("the agent went away".to_owned()),
+            ..outcome(8, 13)
+        },
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let (file, _) = export_of(directory.path(), records);
+    let ask = |rest: &[&str]| {
+        let output = exeat(&[&["audit", "--file", file.to_str().unwrap()], rest].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        stdout(&output)
+    };
+
+    let table = ask(&[]);
+    assert_eq!(table.lines().count(), 1 + 8, "ten records, two of them outcomes:\n{table}");
+    let measured = |words: &[String]| words[6..11].join(" ");
+    let first = line_with(&table, "first.example");
+    assert_eq!(measured(&first), "https://first.example/ 204 17 4321 35 ms");
+    let second = line_with(&table, "second.example");
+    assert_eq!(measured(&second), "https://second.example/ interrupted - - -");
+    let third = line_with(&table, "third.example");
+    assert_eq!(measured(&third), "https://third.example/ in flight - - -");
+    let fourth = line_with(&table, "fourth.example");
+    assert_eq!(fourth.last().unwrap(), "Abandoned: the agent went away");
+    let flood = line_with(&table, "flood.example");
+    assert_eq!(measured(&flood), "https://flood.example/ - - - -");
+    assert!(flood.last().unwrap().starts_with("7 times, last 2026-01-02T03:04:14"), "{flood:?}");
+    let restart = line_with(&table, "Restart");
+    assert_eq!(
+        restart.last().unwrap(),
+        "the run before ended without a Close; 31 bytes of a torn tail cut off"
+    );
+    assert_eq!(line_with(&table, "Policy").last().unwrap(), "durability Synced");
+
+    // What the filter or the number leaves out is found all the same.
+    let table = ask(&["--filter", "effect:Allow host:first.example"]);
+    assert_eq!(measured(&line_with(&table, "first.example")), measured(&first));
+    let table = ask(&["--filter", "code:Abandoned"]);
+    assert_eq!(measured(&line_with(&table, "fourth.example")), measured(&fourth));
+    assert_eq!(table.lines().count(), 2, "{table}");
+    assert_eq!(ask(&["--last", "1"]).lines().count(), 2);
+
+    // Every record, as it was written.
+    let json = ask(&["-o", "json"]);
+    let records: Vec<serde_json::Value> =
+        json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len(), 10);
+    assert!(records.iter().any(|it| it["record"]["count"] == 7 && it["record"]["v"] == 2));
+    assert_eq!(ask(&["-o", "json", "--last", "3"]).lines().count(), 3);
+}
+
+#[test]
+fn an_outcome_without_its_decision_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let outcome = Record { status: Some(200), ..Record::outcome(time::rfc3339(NOW), 99) };
+    let (file, _) = export_of(directory.path(), [outcome]);
+    let table = stdout(&exeat(&["audit", "--file", file.to_str().unwrap()]));
+    let line = line_with(&table, "Outcome");
+    assert_eq!(line.last().unwrap(), "the decision was not found");
+    assert!(line.contains(&"200".to_owned()), "{table}");
 }
 
 #[test]

@@ -2,6 +2,10 @@
 //! our authority, and the API server knows that authority.
 
 use anyhow::{Context as _, bail, ensure};
+use exeat_api::objects::{
+    ADMISSION_SERVICE, CA_KEY, COLLECT_SERVICE, CONTROL_CA, PUBLISH_SERVICE, service_host,
+};
+use exeat_api::ports;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
@@ -39,13 +43,13 @@ pub async fn run(client: Client, namespace: &str, webhooks: &str) -> anyhow::Res
 
 async fn once(client: &Client, namespace: &str, webhooks: &str) -> anyhow::Result<()> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let map = maps.get("exeat-control-ca").await.context("ConfigMap exeat-control-ca")?;
-    let bundle = map.data.unwrap_or_default().remove("ca.crt").unwrap_or_default();
+    let map = maps.get(CONTROL_CA).await.with_context(|| format!("ConfigMap {CONTROL_CA}"))?;
+    let bundle = map.data.unwrap_or_default().remove(CA_KEY).unwrap_or_default();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(
         CertificateDer::pem_slice_iter(bundle.as_bytes()).filter_map(Result::ok),
     );
-    ensure!(!roots.is_empty(), "ConfigMap exeat-control-ca holds no certificate");
+    ensure!(!roots.is_empty(), "ConfigMap {CONTROL_CA} holds no certificate");
     known_to_the_api_server(client, webhooks, &bundle).await?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -53,10 +57,12 @@ async fn once(client: &Client, namespace: &str, webhooks: &str) -> anyhow::Resul
         .with_root_certificates(roots)
         .with_no_client_auth();
     let connector = TlsConnector::from(Arc::new(config));
-    for (service, port) in
-        [("exeat-admission", 443), ("exeat-publish", 8443), ("exeat-collect", 8443)]
-    {
-        let host = format!("{service}.{namespace}.svc");
+    for (service, port) in [
+        (ADMISSION_SERVICE, ports::ADMISSION_SERVICE),
+        (PUBLISH_SERVICE, ports::CONTROL),
+        (COLLECT_SERVICE, ports::CONTROL),
+    ] {
+        let host = service_host(service, namespace);
         answers(&connector, &host, port).await.with_context(|| format!("{host}:{port}"))?;
         tracing::info!(host, port, "Answers with a certificate of ours");
     }

@@ -3,6 +3,7 @@
 //! is deleted.
 
 use anyhow::Context as _;
+use exeat_api::objects::BACKSTOP;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
     ValidatingWebhookConfiguration,
@@ -12,21 +13,6 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
-/// The chart's ValidatingAdmissionPolicies and their bindings; a name that has none of a kind is
-/// passed over.
-const BACKSTOP: [&str; 10] = [
-    "exeat-agent-pods",
-    "exeat-agent-pods-namespaces",
-    "exeat-agent-pods-labelled",
-    "exeat-agent-labels",
-    "exeat-tokens",
-    "exeat-exec",
-    "exeat-identities",
-    "exeat-network-policies",
-    "exeat-namespace-label",
-    "exeat-namespace-released",
-];
-
 /// Deletes them all. Running it again is harmless.
 ///
 /// # Errors
@@ -34,6 +20,7 @@ const BACKSTOP: [&str; 10] = [
 pub async fn run(client: Client, webhooks: &str) -> anyhow::Result<()> {
     delete::<MutatingWebhookConfiguration>(&client, webhooks).await?;
     delete::<ValidatingWebhookConfiguration>(&client, webhooks).await?;
+    // A name that has none of a kind is passed over.
     for name in BACKSTOP {
         delete::<ValidatingAdmissionPolicyBinding>(&client, name).await?;
         delete::<ValidatingAdmissionPolicy>(&client, name).await?;

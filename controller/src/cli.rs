@@ -1,8 +1,9 @@
 //! Flags of `exeat-controller`. Every flag can be given as an environment variable.
 
 use clap::{Parser, ValueEnum};
+use exeat_api::{objects, ports};
 use ipnet::IpNet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// The controller of Exeat.
@@ -19,19 +20,19 @@ pub struct Flags {
     pub roles: Vec<Role>,
 
     /// Where the webhooks are served, over TLS.
-    #[arg(long, env = "EXEAT_ADMISSION_ADDR", default_value = "0.0.0.0:9443")]
+    #[arg(long, env = "EXEAT_ADMISSION_ADDR", default_value_t = any(ports::ADMISSION))]
     pub admission_addr: SocketAddr,
 
     /// Where the proxies fetch snapshots and deliver audit, over TLS.
-    #[arg(long, env = "EXEAT_CONTROL_ADDR", default_value = "0.0.0.0:8443")]
+    #[arg(long, env = "EXEAT_CONTROL_ADDR", default_value_t = any(ports::CONTROL))]
     pub control_addr: SocketAddr,
 
     /// Where `/livez`, `/readyz` and `/metrics` are served, in plain HTTP.
-    #[arg(long, env = "EXEAT_OPS_ADDR", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "EXEAT_OPS_ADDR", default_value_t = any(ports::CONTROLLER_OPS))]
     pub ops_addr: SocketAddr,
 
     /// The namespace of this installation.
-    #[arg(long, env = "POD_NAMESPACE", default_value = "exeat-system")]
+    #[arg(long, env = "POD_NAMESPACE", default_value = objects::SYSTEM_NAMESPACE)]
     pub namespace: String,
 
     /// The name of this replica's pod; its identity in the Lease and in events.
@@ -89,7 +90,7 @@ pub struct Flags {
     pub tls_dir: Option<PathBuf>,
 
     /// The name of the two webhook configurations whose caBundle is kept.
-    #[arg(long, env = "EXEAT_WEBHOOK_NAME", default_value = "exeat")]
+    #[arg(long, env = "EXEAT_WEBHOOK_NAME", default_value = objects::WEBHOOKS)]
     pub webhook_name: String,
 
     /// Namespaces (by the label kubernetes.io/metadata.name) that may scrape the proxies' metrics.
@@ -132,13 +133,22 @@ impl Flags {
 
     /// Where proxies fetch snapshots.
     pub fn publish_url(&self) -> String {
-        format!("https://exeat-publish.{}.svc:8443", self.namespace)
+        self.control_url(objects::PUBLISH_SERVICE)
     }
 
     /// Where proxies deliver audit.
     pub fn collect_url(&self) -> String {
-        format!("https://exeat-collect.{}.svc:8443", self.namespace)
+        self.control_url(objects::COLLECT_SERVICE)
     }
+
+    fn control_url(&self, service: &str) -> String {
+        format!("https://{}:{}", objects::service_host(service, &self.namespace), ports::CONTROL)
+    }
+}
+
+/// That port on every address.
+const fn any(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
 }
 
 fn nameservers(path: &Path) -> Vec<IpAddr> {

@@ -5,7 +5,10 @@
 //! caller. A person shows a token for `exeat.dev/audit` or for the API server itself, and must then
 //! be allowed to `get auditrecords.exeat.dev`. Whatever cannot be judged is refused.
 
+use crate::problem;
 use axum::response::{IntoResponse, Response};
+use exeat_api::audiences;
+use exeat_crds::GROUP;
 use futures::future::BoxFuture;
 use http::{HeaderMap, StatusCode, header};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
@@ -18,11 +21,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
-
-/// Audience of the proxies' tokens.
-pub const PROXY_AUDIENCE: &str = "exeat.dev";
-/// Audience of tokens made to read the audit.
-pub const AUDIT_AUDIENCE: &str = "exeat.dev/audit";
 
 /// A token that was good stays good so long without asking again.
 const CACHE_FOR: Duration = Duration::from_secs(60);
@@ -61,7 +59,7 @@ pub enum IdentityError {
     Rejected,
     #[error("the token is not bound to a pod")]
     NotAPod,
-    #[error("{user} may not get auditrecords.exeat.dev {scope}")]
+    #[error("{user} may not get {}.{GROUP} {scope}", audiences::AUDIT_RECORDS)]
     Forbidden { user: String, scope: String },
     #[error("the API server could not be asked")]
     Unavailable,
@@ -118,14 +116,7 @@ impl IdentityError {
 
 impl IntoResponse for IdentityError {
     fn into_response(self) -> Response {
-        let problem = serde_json::json!({
-            "type": "about:blank",
-            "status": self.status().as_u16(),
-            "title": "The caller was turned away",
-            "detail": self.to_string(),
-        });
-        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
-        (self.status(), content_type, problem.to_string()).into_response()
+        problem::answer(self.status(), "The caller was turned away", self.to_string())
     }
 }
 
@@ -151,14 +142,14 @@ impl Identities {
     /// When there is no token, it is not valid for `exeat.dev`, or it is not bound to a pod.
     pub async fn pod(&self, headers: &HeaderMap) -> Result<PodIdentity, IdentityError> {
         let token = bearer(headers)?;
-        let digest = digest(PROXY_AUDIENCE, token);
+        let digest = digest(audiences::PROXY, token);
         if let Some(pod) = recall(&self.pods, &digest, CACHE_FOR) {
             return Ok(pod);
         }
         if let Some(error) = recall(&self.rejected, &digest, REJECTED_FOR) {
             return Err(error);
         }
-        let user = self.user(token, &[PROXY_AUDIENCE]).await?;
+        let user = self.user(token, &[audiences::PROXY]).await?;
         let pod = user
             .ok_or(IdentityError::Rejected)
             .and_then(|user| pod_of(&user).ok_or(IdentityError::NotAPod));
@@ -179,11 +170,11 @@ impl Identities {
         namespace: Option<&str>,
     ) -> Result<String, IdentityError> {
         let token = bearer(headers)?;
-        let digest = digest(AUDIT_AUDIENCE, token);
+        let digest = digest(audiences::AUDIT, token);
         if let Some(error) = recall(&self.rejected, &digest, REJECTED_FOR) {
             return Err(error);
         }
-        let user = match self.user(token, &[AUDIT_AUDIENCE]).await? {
+        let user = match self.user(token, &[audiences::AUDIT]).await? {
             Some(user) => Some(user),
             None => self.user(token, &[]).await?,
         };
@@ -300,8 +291,8 @@ impl Reviewer for ApiServer {
                     groups: Some(user.groups.clone()),
                     extra: Some(user.extra.clone()),
                     resource_attributes: Some(ResourceAttributes {
-                        group: Some("exeat.dev".to_owned()),
-                        resource: Some("auditrecords".to_owned()),
+                        group: Some(GROUP.to_owned()),
+                        resource: Some(audiences::AUDIT_RECORDS.to_owned()),
                         verb: Some("get".to_owned()),
                         namespace: namespace.map(str::to_owned),
                         ..ResourceAttributes::default()

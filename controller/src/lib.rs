@@ -16,6 +16,7 @@ pub mod index;
 pub mod metrics;
 pub mod ops;
 pub mod places;
+mod problem;
 pub mod publish;
 pub mod reconcile;
 pub mod roles;

@@ -5,6 +5,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use exeat_api::paths;
 use http::{StatusCode, header};
 use std::sync::Arc;
 
@@ -20,9 +21,9 @@ struct Ops {
 /// The three endpoints.
 pub fn router(metrics: Arc<Metrics>, readiness: Readiness) -> Router {
     Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(expose))
+        .route(paths::LIVEZ, get(|| async { "ok\n" }))
+        .route(paths::READYZ, get(ready))
+        .route(paths::METRICS, get(expose))
         .with_state(Ops { metrics, readiness })
 }
 

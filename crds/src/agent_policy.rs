@@ -1,6 +1,7 @@
 //! AgentPolicy: what the agents of a namespace may do.
 
 use crate::{Audit, Mode, PolicyStatus, Rule as PolicyRule};
+use exeat_policy::limits::MAX_RULES;
 use exeat_policy::source::{PolicyRef, PolicySource, Tier};
 use k8s_openapi::api::networking::v1::NetworkPolicyIngressRule;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -57,7 +58,7 @@ pub struct AgentPolicySpec {
     pub mode: Mode,
     /// What is allowed and what is denied. Empty: everything is denied.
     #[serde(default)]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = MAX_RULES))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub rules: Vec<PolicyRule>,
     /// Who may connect to the agents, as in a NetworkPolicy. Empty: nobody.

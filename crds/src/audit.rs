@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Audit {
-    /// When a decision counts as recorded: Spooled is on the node's disk, Acknowledged is on the
-    /// collector's.
+    /// What a request waits for before its first byte goes out. Spooled: its record is with the
+    /// node's kernel, and on the disk within 20 ms; a power cut may lose those. Synced: it is on the
+    /// node's disk. Acknowledged: it is on the collector's disk.
     #[serde(default)]
     pub durability: Durability,
     /// What happens to a request that cannot be recorded.
@@ -17,13 +18,16 @@ pub struct Audit {
     pub on_failure: OnFailure,
 }
 
-/// When a decision counts as recorded.
+/// What a request waits for; later ones are stricter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Durability {
-    /// When it is in the pod's spool, on the node's disk.
+    /// The record is with the node's kernel, which survives the proxy, and within 20 ms on the disk,
+    /// which survives the node.
     #[default]
     Spooled,
-    /// When it is on the collector's disk; requests wait for that.
+    /// The record is on the node's disk.
+    Synced,
+    /// The record is on the collector's disk.
     Acknowledged,
 }
 
@@ -42,6 +46,7 @@ impl From<Audit> for snapshot::AuditSettings {
         Self {
             durability: match audit.durability {
                 Durability::Spooled => snapshot::Durability::Spooled,
+                Durability::Synced => snapshot::Durability::Synced,
                 Durability::Acknowledged => snapshot::Durability::Acknowledged,
             },
             on_failure: match audit.on_failure {

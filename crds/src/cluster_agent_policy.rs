@@ -1,6 +1,7 @@
 //! ClusterAgentPolicy: what holds for agents of many namespaces.
 
 use crate::{Audit, Mode, PolicyStatus, Rule as PolicyRule};
+use exeat_policy::limits::MAX_RULES;
 use exeat_policy::source::{self, PolicyRef, PolicySource};
 use k8s_openapi::api::networking::v1::NetworkPolicyIngressRule;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -69,7 +70,7 @@ pub struct ClusterAgentPolicySpec {
     pub mode: Mode,
     /// What is allowed and what is denied.
     #[serde(default)]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = MAX_RULES))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub rules: Vec<PolicyRule>,
     /// Who may connect to the agents, as in a NetworkPolicy. Empty: nobody.

@@ -32,3 +32,27 @@ pub use status::{LastDenied, PolicyStatus};
 pub const GROUP: &str = "exeat.dev";
 /// The API version.
 pub const VERSION: &str = "v1alpha1";
+/// Both, as objects write them.
+pub const API_VERSION: &str = "exeat.dev/v1alpha1";
+/// The kind of [`AgentPolicy`].
+pub const AGENT_POLICY: &str = "AgentPolicy";
+/// The kind of [`ClusterAgentPolicy`].
+pub const CLUSTER_AGENT_POLICY: &str = "ClusterAgentPolicy";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::Resource;
+
+    /// The derives take literals only.
+    #[test]
+    fn names_are_those_of_the_derived_kinds() {
+        assert_eq!(AgentPolicy::group(&()), GROUP);
+        assert_eq!(AgentPolicy::version(&()), VERSION);
+        for api_version in [AgentPolicy::api_version(&()), ClusterAgentPolicy::api_version(&())] {
+            assert_eq!(api_version, API_VERSION);
+        }
+        assert_eq!(AgentPolicy::kind(&()), AGENT_POLICY);
+        assert_eq!(ClusterAgentPolicy::kind(&()), CLUSTER_AGENT_POLICY);
+    }
+}

@@ -1,5 +1,9 @@
 //! `spec.rules`.
 
+use exeat_policy::limits::{
+    MAX_BODY_PATTERN, MAX_BODY_PATTERNS, MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE,
+    MAX_RULE_NAME, METHOD_PATTERN, RULE_NAME_PATTERN,
+};
 use exeat_policy::{action, source};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -19,7 +23,7 @@ use serde::{Deserialize, Serialize};
 )]
 pub struct Rule {
     /// Names the rule in refusals and in the audit; unique within the policy.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = MAX_RULE_NAME), regex(pattern = RULE_NAME_PATTERN))]
     pub name: String,
     /// The kind of act.
     pub action: Action,
@@ -27,25 +31,25 @@ pub struct Rule {
     /// example https://api.example.com/v1/**; network.dns: a host pattern. A host is a name,
     /// *.name (whole labels, never the apex), ** (any name), an address or a CIDR. Names never
     /// match addresses. In a path * stays within a segment and ** crosses segments.
-    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(length(min = 1, max = MAX_RESOURCE))]
     pub resource: String,
     /// HTTP methods, in capitals. Empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
-        length(max = 16),
-        inner(length(min = 1, max = 32), regex(pattern = r"^[A-Z][A-Z-]*$"))
+        length(max = MAX_METHODS),
+        inner(length(min = 1, max = MAX_METHOD), regex(pattern = METHOD_PATTERN))
     )]
     pub methods: Vec<String>,
     /// Allow or Deny.
     pub effect: Effect,
     /// Why, for people: shown in refusals and in the audit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = MAX_REASON))]
     pub reason: Option<String>,
     /// Case-insensitive regular expressions (RE2 syntax). A request that this rule would allow is
     /// refused when its body matches one of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), inner(length(min = 1, max = 512)))]
+    #[schemars(length(max = MAX_BODY_PATTERNS), inner(length(min = 1, max = MAX_BODY_PATTERN)))]
     pub deny_body_patterns: Vec<String>,
 }
 

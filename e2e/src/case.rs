@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use exeat_api::labels;
+use exeat_api::pod::{INIT_CONTAINER, PROXY_CONTAINER};
 use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
 use kube::api::{DeleteParams, DynamicObject, ListParams, LogParams, PostParams};
 use kube::{Api, Client, ResourceExt};
@@ -32,7 +34,8 @@ impl Case {
         yaml: &str,
         body: impl AsyncFnOnce(&Self) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        Self::run_labelled(&[("exeat.dev/agents", "all")], yaml, body).await
+        Self::run_labelled(&[(labels::NAMESPACE_LABEL, labels::NAMESPACE_LABEL_ALL)], yaml, body)
+            .await
     }
 
     /// The same in a namespace with these labels: none makes its pods unprotected ones.
@@ -185,7 +188,7 @@ impl Case {
         for pod in &pods {
             let status = serde_json::to_string(&pod.status).unwrap_or_default();
             eprintln!("--- pod {}: {status}", pod.name_any());
-            for container in ["exeat-init", "exeat-proxy"] {
+            for container in [INIT_CONTAINER, PROXY_CONTAINER] {
                 let params = LogParams {
                     container: Some(container.into()),
                     tail_lines: Some(30),

@@ -1,7 +1,7 @@
 //! The agent's first TLS bytes.
 #![no_main]
 
-use exeat_proxy::connection::detect::{Care, Protocol, classify};
+use exeat_proxy::wire::detect::{Care, Protocol, classify};
 use exeat_proxy::tls::hello;
 use libfuzzer_sys::fuzz_target;
 

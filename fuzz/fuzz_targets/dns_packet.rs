@@ -1,13 +1,13 @@
 //! The agent's DNS packets: whatever arrives, there is an answer that parses, or none.
 #![no_main]
 
-use exeat_policy::Policies;
+use exeat_policy::{Intent, Policies};
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use exeat_proxy::dns::Synthetic;
 use exeat_proxy::dns::answer::{Zone, parse};
 use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
     Policies::compile(&Snapshot {
@@ -24,7 +24,9 @@ fuzz_target!(|packet: &[u8]| {
     let zone = Zone { search: vec!["cluster.local".to_owned()], has_ipv6: true };
     match parse(packet) {
         Ok(question) => {
-            let answered = zone.answer(&question, Some(&POLICIES), &Arc::new(Synthetic::default()));
+            let decided = question.name.as_ref().map(|name| POLICIES.decide(&Intent::Resolve { name }));
+            let decided = decided.as_ref().map(|decision| (&*POLICIES, decision));
+            let answered = zone.answer(&question, decided, &Synthetic::default());
             assert!(answered.message.answers.is_empty(), "no policy, no address");
             if let Ok(bytes) = answered.message.to_vec() {
                 Message::from_vec(&bytes).expect("our own answers parse");

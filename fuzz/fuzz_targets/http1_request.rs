@@ -3,7 +3,7 @@
 #![no_main]
 
 use bytes::BytesMut;
-use exeat_proxy::http::framing::{Framing, check_head};
+use exeat_proxy::protocol::http::framing::{Framing, check_head};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -8,6 +8,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use exeat_policy::{
     Intent, Policies, Verdict,
     action::Effect,
+    limits::MAX_RULES,
     normal::Host,
     pattern::Scheme,
     snapshot::{AuditSettings, Snapshot},
@@ -27,7 +28,8 @@ fn rule(name: String, action: &str, resource: String, effect: Effect) -> RuleSou
     }
 }
 
-/// `count` rules in all, each for a host of its own or for a path of its own.
+/// `count` rules in all, each for a host of its own or for a path of its own, in as many policies as
+/// they need.
 fn policies(count: usize, shared: bool) -> Policies {
     let request = "network.request";
     let mut rules = vec![
@@ -43,20 +45,21 @@ fn policies(count: usize, shared: bool) -> Policies {
         };
         rule(format!("rule-{n}"), request, resource, Effect::Allow)
     }));
+    let policy = |(n, rules): (usize, &[RuleSource])| PolicySource {
+        origin: PolicyRef {
+            tier: Tier::Namespaced,
+            namespace: "agents".into(),
+            name: format!("bench-{n}"),
+        },
+        generation: 1,
+        mode: Mode::Enforce,
+        rules: rules.to_vec(),
+        invalid: None,
+    };
     Policies::compile(&Snapshot {
         generation: 1,
         pod_uid: String::new(),
-        policies: vec![PolicySource {
-            origin: PolicyRef {
-                tier: Tier::Namespaced,
-                namespace: "agents".into(),
-                name: "bench".into(),
-            },
-            generation: 1,
-            mode: Mode::Enforce,
-            rules,
-            invalid: None,
-        }],
+        policies: rules.chunks(MAX_RULES).enumerate().map(policy).collect(),
         audit: AuditSettings::default(),
         upstream_roots: String::new(),
         control_roots: String::new(),

@@ -16,7 +16,7 @@ mod prefixes;
 mod scanner;
 mod views;
 
-pub use patterns::{BodyPatternError, BodyPatterns, MAX_PATTERN, MAX_PATTERNS};
+pub use patterns::{BodyPatternError, BodyPatterns};
 pub use scanner::Scanner;
 
 #[cfg(test)]

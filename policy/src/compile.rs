@@ -3,6 +3,7 @@
 
 use crate::action::{Action, Effect};
 use crate::body::BodyPatterns;
+use crate::limits::{MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_RULES};
 use crate::pattern::ResourcePattern;
 use crate::rule::{Rule, RuleRef};
 use crate::source::{PolicyRef, PolicySource, RuleSource, Tier};
@@ -10,11 +11,6 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Most rules of one policy.
-pub const MAX_RULES: usize = 10_000;
-const MAX_REASON: usize = 512;
-const MAX_NAME: usize = 63;
-const MAX_METHODS: usize = 32;
 /// Actions of the design that this version does not decide.
 const LATER: [&str; 3] = ["shell.exec", "postgres.query", "ssh.exec"];
 
@@ -88,12 +84,13 @@ fn check_name(name: &str) -> Result<(), (String, &'static str)> {
     if name.is_empty() {
         return Err(("the rule has no name".into(), "give it one; denials and records show it"));
     }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if name.len() > MAX_NAME || !name.bytes().all(plain) {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let fits = name.len() <= MAX_RULE_NAME && name.bytes().all(plain);
+    if !fits || name.starts_with('-') || name.ends_with('-') {
         let problem = format!(
-            "the name is longer than {MAX_NAME} characters, or has one that names do not have"
+            "the name is longer than {MAX_RULE_NAME} characters, or has one that names do not have"
         );
-        return Err((problem, "use letters, digits, - _ and ."));
+        return Err((problem, "use a-z, 0-9 and -, which neither begins nor ends it"));
     }
     Ok(())
 }
@@ -115,11 +112,12 @@ fn compile_rule(
             "move the rule to a Baseline or an AgentPolicy",
         ));
     }
-    if rule.reason.as_ref().is_some_and(|r| r.len() > MAX_REASON || r.chars().any(char::is_control))
-    {
+    let is_reason =
+        |r: &String| r.chars().count() <= MAX_REASON && !r.chars().any(char::is_control);
+    if !rule.reason.as_ref().is_none_or(is_reason) {
         errors.push(error(
             &format!("{path}.reason"),
-            format!("the reason is longer than {MAX_REASON} bytes, or has control characters"),
+            format!("the reason is longer than {MAX_REASON} characters, or has control characters"),
             "shorten it",
         ));
     }
@@ -130,6 +128,13 @@ fn compile_rule(
             return Err(errors);
         }
     };
+    if rule.resource.chars().count() > MAX_RESOURCE {
+        errors.push(error(
+            &format!("{path}.resource"),
+            format!("the resource is longer than {MAX_RESOURCE} characters"),
+            "shorten it with patterns",
+        ));
+    }
     let methods = check_methods(rule, action, path, &mut errors);
     let body = check_body(rule, action, path, &mut errors);
     match ResourcePattern::parse(&rule.resource, action, rule.effect) {
@@ -189,8 +194,8 @@ fn check_methods(
         ));
     }
     for (at, method) in rule.methods.iter().enumerate() {
-        let token = !method.is_empty()
-            && method.len() <= 32
+        let token = !method.starts_with('-')
+            && (1..=MAX_METHOD).contains(&method.len())
             && method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
         let path = format!("{path}.methods[{at}]");
         if !token {

@@ -15,6 +15,7 @@ mod decision;
 mod glob;
 mod index;
 mod intent;
+pub mod limits;
 pub mod normal;
 mod obligations;
 pub mod pattern;

@@ -44,14 +44,27 @@ pub struct AuditSettings {
     pub on_failure: OnFailure,
 }
 
-/// When a record counts as written.
+/// What an allowed request waits for before its first byte goes out. Later ones are stricter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Durability {
-    /// In the pod's spool, on the node's disk.
+    /// The record is with the node's kernel, and within 20 ms on its disk.
     #[default]
     Spooled,
-    /// At the controller, on its disk.
+    /// The record is on the node's disk.
+    Synced,
+    /// The record is on the collector's disk.
     Acknowledged,
+}
+
+impl Durability {
+    /// The name in a policy and in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Spooled => "Spooled",
+            Self::Synced => "Synced",
+            Self::Acknowledged => "Acknowledged",
+        }
+    }
 }
 
 /// What happens to a request whose record cannot be written.

@@ -17,7 +17,7 @@
 //! tls                    certificates for both sides
 //! wire                   bytes, before anybody knows what they mean
 //! refusal                every way to say no
-//! config init ports      what admission tells; the capture rules; ports
+//! config init            what admission tells; the capture rules
 //! ```
 //!
 //! Failure: what is unknown is denied. Before the first snapshot nothing passes; a task that ends
@@ -33,7 +33,6 @@ pub mod gate;
 pub mod init;
 pub mod metrics;
 pub mod ops;
-pub mod ports;
 pub mod protocol;
 pub mod refusal;
 pub mod run;

@@ -2,12 +2,14 @@
 
 use anyhow::Context as _;
 use clap::Parser;
+use exeat_api::env;
 use exeat_proxy::config::{Cli, Command};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_new(&cli.log).context("EXEAT_LOG is not a tracing filter")?;
+    let filter = EnvFilter::try_new(&cli.log)
+        .with_context(|| format!("{} is not a tracing filter", env::LOG))?;
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     match cli.command {
         Command::Init(args) => {
@@ -16,11 +18,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Run(args) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()?;
-            runtime.block_on(exeat_proxy::run::run(*args))
+            exeat_proxy::run::runtime(args.workers)?.block_on(exeat_proxy::run::run(*args))
         }
     }
 }

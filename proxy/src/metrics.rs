@@ -12,9 +12,13 @@ use prometheus::{
 #[derive(Debug)]
 pub struct ProxyMetrics {
     registry: Registry,
-    decisions: IntCounterVec,
-    denied: IntCounterVec,
-    bytes: IntCounterVec,
+    /// By action, verdict and code, in the order of [`decision`]. Every series is looked up once, so
+    /// that counting is an addition.
+    decisions: Vec<IntCounter>,
+    /// By action.
+    denied: Vec<IntCounter>,
+    bytes_out: IntCounter,
+    bytes_in: IntCounter,
     pub rejected_packets: IntCounter,
     pub connections_open: IntGauge,
     pub spooled_entries: IntGauge,
@@ -53,14 +57,21 @@ impl ProxyMetrics {
         let vec = |name: &str, help: &str, labels: &[&str]| {
             register_int_counter_vec_with_registry!(Opts::new(name, help), labels, r)
         };
+        let decisions = vec(
+            "exeat_proxy_decisions_total",
+            "Decisions by action, effect and code.",
+            &["action", "effect", "code"],
+        )?;
+        let denied = vec("exeat_proxy_denied_total", "Requests that were refused.", &["action"])?;
+        let bytes = vec("exeat_proxy_bytes_total", "Payload bytes relayed.", &["direction"])?;
         let metrics = Self {
-            decisions: vec(
-                "exeat_proxy_decisions_total",
-                "Decisions by action, effect and code.",
-                &["action", "effect", "code"],
-            )?,
-            denied: vec("exeat_proxy_denied_total", "Requests that were refused.", &["action"])?,
-            bytes: vec("exeat_proxy_bytes_total", "Payload bytes relayed.", &["direction"])?,
+            decisions: every_decision(&decisions),
+            denied: Action::ALL
+                .iter()
+                .map(|action| denied.with_label_values(&[action.as_str()]))
+                .collect(),
+            bytes_out: bytes.with_label_values(&["out"]),
+            bytes_in: bytes.with_label_values(&["in"]),
             rejected_packets: counter(
                 "exeat_proxy_rejected_packets_total",
                 "Packets that the capture rules rejected.",
@@ -90,21 +101,6 @@ impl ProxyMetrics {
     }
 
     fn begin_at_zero(&self) {
-        for action in Action::ALL {
-            self.denied.with_label_values(&[action.as_str()]);
-            for verdict in [Verdict::Allow, Verdict::Deny] {
-                for code in Code::ALL {
-                    self.decisions.with_label_values(&[
-                        action.as_str(),
-                        verdict.as_str(),
-                        code.as_str(),
-                    ]);
-                }
-            }
-        }
-        for direction in ["out", "in"] {
-            self.bytes.with_label_values(&[direction]);
-        }
         for result in SnapshotResult::ALL {
             self.snapshots.with_label_values(&[result.as_str()]);
         }
@@ -114,17 +110,17 @@ impl ProxyMetrics {
 
     /// Counts one decision as it was carried out.
     pub fn decided(&self, action: Action, verdict: Verdict, code: Code) {
-        self.decisions.with_label_values(&[action.as_str(), verdict.as_str(), code.as_str()]).inc();
+        self.decisions[decision(action, verdict, code)].inc();
         // Resolvers try the pod's search list by themselves: nobody wanted anything that was denied.
         if verdict == Verdict::Deny && code != Code::SearchDomain {
-            self.denied.with_label_values(&[action.as_str()]).inc();
+            self.denied[action as usize].inc();
         }
     }
 
     /// Counts payload bytes, towards the world and back.
     pub fn relayed(&self, out: u64, back: u64) {
-        self.bytes.with_label_values(&["out"]).inc_by(out);
-        self.bytes.with_label_values(&["in"]).inc_by(back);
+        self.bytes_out.inc_by(out);
+        self.bytes_in.inc_by(back);
     }
 
     pub fn snapshot(&self, result: SnapshotResult) {
@@ -137,6 +133,28 @@ impl ProxyMetrics {
     }
 }
 
+/// What is carried out in the end; nothing is held for ever.
+const VERDICTS: [Verdict; 2] = [Verdict::Allow, Verdict::Deny];
+
+/// The place of a decision's counter.
+fn decision(action: Action, verdict: Verdict, code: Code) -> usize {
+    let verdict = usize::from(verdict != Verdict::Allow);
+    (action as usize * VERDICTS.len() + verdict) * Code::ALL.len() + code as usize
+}
+
+fn every_decision(all: &IntCounterVec) -> Vec<IntCounter> {
+    let mut counters = Vec::new();
+    for action in Action::ALL {
+        for verdict in VERDICTS {
+            for code in Code::ALL {
+                let labels = [action.as_str(), verdict.as_str(), code.as_str()];
+                counters.push(all.with_label_values(&labels));
+            }
+        }
+    }
+    counters
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +165,26 @@ mod tests {
         assert!(text.contains("exeat_proxy_denied_total{action=\"network.request\"} 0"));
         assert!(text.contains("code=\"BodyPattern\",effect=\"Deny\"} 0"));
         assert!(text.contains("exeat_proxy_rejected_packets_total 0"));
+    }
+
+    #[test]
+    fn a_decision_is_counted_under_its_own_labels() {
+        let metrics = ProxyMetrics::new().unwrap();
+        for (n, action) in Action::ALL.into_iter().enumerate() {
+            for _ in 0..=n {
+                metrics.decided(action, Verdict::Deny, Code::RuleDeny);
+            }
+            metrics.decided(action, Verdict::Allow, Code::Allowed);
+        }
+        let text = metrics.render();
+        for (n, action) in Action::ALL.into_iter().enumerate() {
+            let series = |effect: &str, code: &str, count| {
+                let labels = format!("action=\"{action}\",code=\"{code}\",effect=\"{effect}\"");
+                format!("exeat_proxy_decisions_total{{{labels}}} {count}\n")
+            };
+            assert!(text.contains(&series("Deny", "RuleDeny", n + 1)), "{text}");
+            assert!(text.contains(&series("Allow", "Allowed", 1)), "{text}");
+            assert!(text.contains(&series("Allow", "Observed", 0)), "{text}");
+        }
     }
 }

@@ -25,6 +25,18 @@ fn holds(expression: &str) -> bool {
 }
 
 #[test]
+fn folded_denials_are_as_young_as_the_last_of_them() {
+    let mut record = denied();
+    let holds = |record: &Record, expression: &str| {
+        let subject = Subject { record, namespace: "agents", pod: "research-0" };
+        Filter::parse(expression, NOW + 60_000).unwrap().matches(subject)
+    };
+    assert!(!holds(&record, "since:30s"));
+    (record.count, record.until) = (Some(3), Some(time::rfc3339(NOW + 40_000)));
+    assert!(holds(&record, "since:30s") && !holds(&record, "since:10s"));
+}
+
+#[test]
 fn expressions_that_hold() {
     for expression in [
         "",

@@ -21,10 +21,8 @@ pub(super) struct Intents {
 impl Intents {
     pub(super) fn read(&mut self, seq: u64, record: &Record, mut gap: impl FnMut(Gap)) {
         match record.kind {
-            Kind::Intent | Kind::Outcome if is_question(record) => {}
-            Kind::Intent if record.effect.as_deref() == Some("Deny") => {}
-            Kind::Intent => self.begin(seq, record, gap),
-            Kind::Outcome => {
+            Kind::Intent if record.awaits_outcome() => self.begin(seq, record, gap),
+            Kind::Outcome if !record.is_question() => {
                 let joined = record.id.is_some_and(|id| self.open.remove(&id).is_some());
                 // What was not kept cannot be joined; that is our limit and not a gap.
                 if !joined && self.omitted == 0 {
@@ -67,9 +65,4 @@ impl Intents {
             }
         }
     }
-}
-
-/// Questions are answered where they are decided.
-fn is_question(record: &Record) -> bool {
-    record.action.as_deref() == Some("network.dns")
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::chain::ChainWriter;
-use crate::head::SigningKey;
+use crate::key::SigningKey;
+use crate::record::Record;
 use proptest::prelude::*;
 
 const NOW: u64 = 1_767_323_045_678;
@@ -242,7 +243,7 @@ fn records_that_cannot_be_read_are_named() {
     for (text, said) in [
         ("", "EOF"),
         ("[]", "invalid"),
-        (r#"{"v":2,"time":"2026-01-02T03:04:05.678Z","kind":"Close"}"#, "version 2"),
+        (r#"{"v":3,"time":"2026-01-02T03:04:05.678Z","kind":"Close"}"#, "version 3"),
         (r#"{"v":1,"time":"today","kind":"Close"}"#, "RFC 3339"),
         (r#"{"v":1,"time":"2026-01-02T03:04:05.678Z","kind":"Shut"}"#, "Shut"),
     ] {
@@ -307,6 +308,35 @@ fn intents_need_outcomes_once_the_chain_has_ended() {
         gaps(&[allow], NOW + STALE_MS + 1),
         [Gap::NoEnd { time: Some(time::rfc3339(NOW)) }, Gap::NoOutcome { seq: 1, id: 1 }]
     );
+}
+
+#[test]
+fn the_last_of_folded_denials_is_a_sign_of_life() {
+    let mut flood = intent(1, "Deny");
+    (flood.count, flood.until) = (Some(9), Some(time::rfc3339(NOW + 60_000)));
+    let none: [Gap; 0] = [];
+    assert_eq!(gaps(std::slice::from_ref(&flood), NOW + 60_000 + STALE_MS), none);
+    let end = Gap::NoEnd { time: flood.until.clone() };
+    assert_eq!(gaps(&[flood], NOW + 60_000 + STALE_MS + 1), [end]);
+}
+
+#[test]
+fn an_unclean_restart_interrupts_what_was_open() {
+    let mut restart = Record::restart(time::rfc3339(NOW));
+    (restart.unclean, restart.cut) = (true, Some(17));
+    let gap = Gap::Interrupted { seq: 1, id: 1, restart: 2 };
+    assert_eq!(gaps(&[intent(1, "Allow"), restart], NOW), [gap]);
+}
+
+#[test]
+fn a_chain_goes_on_from_version_1_to_2() {
+    let id: ChainId = "pod-1".parse().unwrap();
+    let key = SigningKey::from_seed(&[1; 32]);
+    let first = Record { v: 1, ..Record::genesis(time::rfc3339(NOW), genesis(&id, &key)) };
+    let old = Record { v: 1, ..Record::heartbeat(time::rfc3339(NOW)) };
+    let chain = written(id, key, &[first, old, Record::restart(time::rfc3339(NOW))]);
+    let report = judge(&chain);
+    assert!(report.has_integrity() && report.is_complete(), "{report:?}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! `exeat audit export`: every chain, as JSON Lines on standard output.
 
-use super::{ChainInfo, chains, now};
+use super::{chains, now};
 use crate::connect::{Collector, ConnectArgs, block_on};
 use anyhow::Result;
+use exeat_api::messages::Chain;
 use exeat_audit::export::{EXPORT_VERSION, Line};
 use exeat_audit::time;
 use std::io::{BufWriter, Write};
@@ -26,8 +27,8 @@ pub(crate) fn run(args: &ConnectArgs) -> Result<ExitCode> {
     })
 }
 
-fn begin(out: &mut impl Write, chain: &ChainInfo) -> Result<()> {
-    let ChainInfo { chain, namespace, pod, public_key, head, .. } = chain.clone();
+fn begin(out: &mut impl Write, chain: &Chain) -> Result<()> {
+    let Chain { chain, namespace, pod, public_key, head, .. } = chain.clone();
     write(out, &Line::Chain { chain, namespace, pod, public_key })?;
     write(out, &Line::Head { head })
 }

@@ -1,37 +1,13 @@
-//! `exeat audit`: the API's answers, and what is done with them.
+//! `exeat audit`: what is done with the collector's answers.
 
-use exeat_audit::batch::{Entry, SignedHead};
-use serde::Deserialize;
 use std::time::SystemTime;
 
+mod acts;
 mod chains;
 pub(crate) mod export;
+mod rows;
 pub(crate) mod show;
 pub(crate) mod verify;
-
-/// A chain as the collector lists it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ChainInfo {
-    chain: String,
-    namespace: String,
-    pod: String,
-    public_key: String,
-    head: SignedHead,
-    broken: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct ChainPage {
-    chains: Vec<ChainInfo>,
-    #[serde(default)]
-    next: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct EntryPage {
-    entries: Vec<Entry>,
-}
 
 /// Milliseconds since 1970.
 fn now() -> u64 {

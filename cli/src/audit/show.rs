@@ -1,15 +1,15 @@
 //! `exeat audit`: records that match a filter, the last ones.
 
-use super::now;
+use super::acts::{Acts, Found, Search};
+use super::{chains, now, rows};
 use crate::connect::{Collector, ConnectArgs, block_on};
-use crate::table::Table;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use exeat_api::messages::{Entry, FoundRecord, PAGE_AT_MOST, Records, RecordsQuery};
 use exeat_audit::export::{self, Line};
 use exeat_audit::filter::{Filter, Subject, Term};
 use exeat_audit::record::Record;
 use exeat_audit::verify::read_record;
-use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -27,11 +27,12 @@ pub(crate) struct ShowArgs {
     )]
     filter: String,
 
-    /// How many records, counted from the newest
+    /// How many lines, counted from the newest
     #[arg(long, default_value_t = 50, value_name = "NUMBER")]
     last: usize,
 
-    /// A table for people, which leaves out search-list look-ups, or one JSON object a line
+    /// A table for people with one line an act, which leaves out search-list look-ups, or every
+    /// record as one JSON object a line
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
 
@@ -49,20 +50,8 @@ enum Output {
     Json,
 }
 
-#[derive(Debug, Deserialize)]
-struct Records {
-    records: Vec<Found>,
-}
-
-/// A record in its place; the form of `-o json` too.
-#[derive(Debug, Serialize, Deserialize)]
-struct Found {
-    chain: String,
-    seq: u64,
-    namespace: String,
-    pod: String,
-    record: Record,
-}
+/// Pages of chains that are read for outcomes that were not found.
+const PAGES_AT_MOST: usize = 50;
 
 /// What resolvers ask along their search list; nothing of it leaves, and it is most of what a
 /// person would have to read.
@@ -72,29 +61,14 @@ pub(crate) fn run(args: &ShowArgs) -> Result<ExitCode> {
     // Read here too, so that a mistake is named before anything is asked.
     let filter = Filter::parse(&args.filter, now())?;
     let asks_by_code = filter.terms().iter().any(|one| matches!(one.term, Term::Code(_)));
-    let fold = args.output == Output::Table && !asks_by_code;
+    let leaves_out = args.output == Output::Table && !asks_by_code;
     let expression =
-        if fold { format!("{} {SEARCH_LIST}", args.filter) } else { args.filter.clone() };
-    let filter = Filter::parse(&expression, now())?;
-    let found = match &args.file {
-        Some(file) => search_file(file, &filter, args)?,
-        None => block_on(search_cluster(args, &expression))?,
-    };
-    let mut out = BufWriter::new(std::io::stdout().lock());
+        if leaves_out { format!("{} {SEARCH_LIST}", args.filter) } else { args.filter.clone() };
     match args.output {
-        Output::Json => {
-            for record in &found {
-                serde_json::to_writer(&mut out, record).map_err(std::io::Error::from)?;
-                out.write_all(b"\n")?;
-            }
-        }
-        Output::Table => table(&found).write(&mut out)?,
+        Output::Json => json(args, &expression)?,
+        Output::Table => table(args, &expression)?,
     }
-    out.flush()?;
-    if found.is_empty() && args.output == Output::Table {
-        eprintln!("No records match.");
-    }
-    if fold {
+    if leaves_out {
         eprintln!(
             "Look-ups along the resolver's search list are left out; --filter code:SearchDomain shows them."
         );
@@ -102,20 +76,117 @@ pub(crate) fn run(args: &ShowArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn search_cluster(args: &ShowArgs, expression: &str) -> Result<Vec<Found>> {
-    let mut collector = Collector::connect(&args.connect).await?;
-    let filter = crate::connect::query_value(expression);
-    let path = collector.scoped(&format!("/v1/records?filter={filter}&last={}", args.last));
-    let answer: Records = collector.get(&path).await?;
+/// Every record that matches, as it was written.
+fn json(args: &ShowArgs, expression: &str) -> Result<()> {
+    let found = match &args.file {
+        Some(file) => search_file(file, expression, args, args.last)?,
+        None => block_on(async {
+            let mut collector = Collector::connect(&args.connect).await?;
+            search_cluster(&mut collector, expression, args.last).await
+        })?,
+    };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for record in &found {
+        serde_json::to_writer(&mut out, record).map_err(std::io::Error::from)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The acts of the records that match.
+fn table(args: &ShowArgs, expression: &str) -> Result<()> {
+    // An act has at most two records: these hold as many acts as were asked for.
+    let records = args.last.saturating_mul(2);
+    let acts = match &args.file {
+        Some(file) => {
+            let mut acts = Acts::of(search_file(file, expression, args, records)?, args.last);
+            complete_from_file(&mut acts, file)?;
+            acts
+        }
+        None => block_on(async {
+            let mut collector = Collector::connect(&args.connect).await?;
+            let found = search_cluster(&mut collector, expression, records).await?;
+            let mut acts = Acts::of(found, args.last);
+            complete_from_cluster(&mut acts, &mut collector).await?;
+            Ok(acts)
+        })?,
+    };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    rows::table(acts.as_slice()).write(&mut out)?;
+    out.flush()?;
+    if acts.as_slice().is_empty() {
+        eprintln!("No records match.");
+    }
+    Ok(())
+}
+
+async fn search_cluster(
+    collector: &mut Collector,
+    expression: &str,
+    last: usize,
+) -> Result<Vec<Found>> {
+    let query = RecordsQuery {
+        filter: expression.to_owned(),
+        last: Some(u32::try_from(last).unwrap_or(u32::MAX)),
+        namespace: collector.namespace(),
+    };
+    let answer: Records<Record> = collector.get(&query.request()).await?;
     Ok(answer.records)
 }
 
-fn search_file(file: &Path, filter: &Filter, args: &ShowArgs) -> Result<Vec<Found>> {
-    let source =
-        File::open(file).with_context(|| format!("{} cannot be opened", file.display()))?;
+/// Looks in the chains for the outcomes and intents that were not found.
+async fn complete_from_cluster(acts: &mut Acts, collector: &mut Collector) -> Result<()> {
+    let mut pages = PAGES_AT_MOST;
+    for Search { chain, after, ids } in acts.searches() {
+        for id in ids.into_iter().take(pages) {
+            pages -= 1;
+            let after = id.checked_sub(1);
+            for entry in chains::page(collector, &chain, after, 1).await? {
+                read(acts, &chain, &entry)?;
+            }
+        }
+        let mut after = after;
+        while acts.is_waiting(&chain) && pages > 0 {
+            pages -= 1;
+            let page = chains::page(collector, &chain, after, PAGE_AT_MOST).await?;
+            for entry in &page {
+                read(acts, &chain, entry)?;
+            }
+            after = page.last().map(|entry| entry.seq);
+            if page.len() < PAGE_AT_MOST as usize {
+                acts.read_all(&chain);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn complete_from_file(acts: &mut Acts, file: &Path) -> Result<()> {
+    let searches = acts.searches();
+    if searches.is_empty() {
+        return Ok(());
+    }
+    export::read(open(file)?, |_, line| match line {
+        Line::Entry { chain, entry } => {
+            read(acts, &chain, &entry).map_err(|error| error.to_string())
+        }
+        Line::Export { .. } | Line::Chain { .. } | Line::Head { .. } => Ok(()),
+    })?;
+    searches.iter().for_each(|search| acts.read_all(&search.chain));
+    Ok(())
+}
+
+fn read(acts: &mut Acts, chain: &str, entry: &Entry) -> Result<()> {
+    let record = read_record(&entry.record).map_err(anyhow::Error::msg)?;
+    acts.read(chain, entry.seq, &record);
+    Ok(())
+}
+
+fn search_file(file: &Path, expression: &str, args: &ShowArgs, last: usize) -> Result<Vec<Found>> {
+    let filter = Filter::parse(expression, now())?;
     let mut found = Vec::new();
     let mut owner = (String::new(), String::new());
-    export::read(BufReader::new(source), |_, line| {
+    export::read(open(file)?, |_, line| {
         match line {
             Line::Chain { namespace, pod, .. } => owner = (namespace, pod),
             Line::Entry { chain, entry } => {
@@ -125,7 +196,7 @@ fn search_file(file: &Path, filter: &Filter, args: &ShowArgs) -> Result<Vec<Foun
                     args.connect.namespace.as_ref().is_none_or(|wanted| wanted == namespace);
                 if in_scope && filter.matches(Subject { record: &record, namespace, pod }) {
                     let (namespace, pod) = owner.clone();
-                    found.push(Found { chain, seq: entry.seq, namespace, pod, record });
+                    found.push(FoundRecord { chain, seq: entry.seq, namespace, pod, record });
                 }
             }
             Line::Export { .. } | Line::Head { .. } => {}
@@ -133,65 +204,13 @@ fn search_file(file: &Path, filter: &Filter, args: &ShowArgs) -> Result<Vec<Foun
         Ok(())
     })?;
     // Stable: records of one moment stay in the order of their chain. Their time sorts as text.
-    found.sort_by(|a, b| a.record.time.cmp(&b.record.time));
-    let surplus = found.len().saturating_sub(args.last);
-    found.drain(..surplus);
+    found.sort_by(|a, b| a.record.latest().cmp(b.record.latest()));
+    found.drain(..found.len().saturating_sub(last));
     Ok(found)
 }
 
-fn table(found: &[Found]) -> Table {
-    let mut table = Table::new(&[
-        "TIME",
-        "NAMESPACE",
-        "POD",
-        "KIND",
-        "ACTION",
-        "EFFECT",
-        "METHOD",
-        "RESOURCE",
-        "CODE",
-        "RULE",
-        "DETAIL",
-    ]);
-    for Found { namespace, pod, record, .. } in found {
-        let text = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
-        let effect = match &record.observed {
-            Some(observed) => format!("{} (observed {observed})", text(&record.effect)),
-            None => text(&record.effect),
-        };
-        table.row([
-            record.time.clone(),
-            namespace.clone(),
-            pod.clone(),
-            record.kind.as_str().to_owned(),
-            text(&record.action),
-            effect,
-            text(&record.method),
-            text(&record.resource),
-            text(&record.code),
-            text(&record.rule),
-            detail(record),
-        ]);
-    }
-    table
-}
-
-fn detail(record: &Record) -> String {
-    let mut parts = Vec::new();
-    if let Some(status) = record.status {
-        parts.push(format!("status {status}"));
-    }
-    if let Some(bytes) = record.bytes_out {
-        parts.push(format!("{bytes} bytes out"));
-    }
-    if let Some(bytes) = record.bytes_in {
-        parts.push(format!("{bytes} bytes in"));
-    }
-    if let Some(count) = record.count {
-        parts.push(format!("{count} packets"));
-    }
-    if let Some(reason) = &record.reason {
-        parts.push(reason.clone());
-    }
-    if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
+fn open(file: &Path) -> Result<BufReader<File>> {
+    let source =
+        File::open(file).with_context(|| format!("{} cannot be opened", file.display()))?;
+    Ok(BufReader::new(source))
 }

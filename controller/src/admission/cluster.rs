@@ -2,13 +2,13 @@
 
 use super::lookup::{Candidate, LookupError, PolicyLookup};
 use super::scope::Labels;
-use crate::index::{Index, Selector};
+use crate::index::{Index, Kind, Selector};
+use crate::watch::resource;
 use exeat_policy::source::{PolicyRef, PolicySource, Tier};
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams};
-use kube::core::GroupVersionKind;
+use kube::api::{Api, DynamicObject, ListParams};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,11 +57,11 @@ impl PolicyLookup for ClusterLookup {
             let own = Api::<DynamicObject>::namespaced_with(
                 self.client.clone(),
                 namespace,
-                &resource("AgentPolicy", "agentpolicies"),
+                &resource(Kind::AgentPolicies),
             );
             let cluster = Api::<DynamicObject>::all_with(
                 self.client.clone(),
-                &resource("ClusterAgentPolicy", "clusteragentpolicies"),
+                &resource(Kind::ClusterAgentPolicies),
             );
             let everything = ListParams::default();
             let own = in_time("AgentPolicies", own.list(&everything)).await?;
@@ -71,11 +71,6 @@ impl PolicyLookup for ClusterLookup {
             Ok(own.chain(cluster).collect())
         })
     }
-}
-
-fn resource(kind: &str, plural: &str) -> ApiResource {
-    let gvk = GroupVersionKind::gvk(exeat_crds::GROUP, exeat_crds::VERSION, kind);
-    ApiResource::from_gvk_with_plural(&gvk, plural)
 }
 
 async fn in_time<T>(

@@ -1,9 +1,9 @@
 //! CONNECT: nobody enters a container of Exeat's in an agent pod.
 
 use super::AdmissionState;
-use super::names::is_reserved;
 use super::refusal::Refusal;
 use super::review::{Request, Verdict};
+use exeat_api::pod::is_reserved;
 use serde_json::Value;
 
 /// `pods/exec` and `pods/attach`. A call without a container goes to the agent's first one, and is

@@ -7,10 +7,10 @@ use super::expected::not_injected;
 use super::forbid::{explicit_user, forbidden};
 use super::harden;
 use super::inject::patch;
-use super::names::is_reserved;
 use super::pod::{Place, PodView};
 use super::refusal::Refusal;
 use super::review::{Request, Verdict};
+use exeat_api::pod::is_reserved;
 use std::collections::BTreeSet;
 
 /// Mutation hardens, validation looks at the result.

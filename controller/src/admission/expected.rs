@@ -6,11 +6,14 @@
 //! which of the current control CA's certificates the pod was given.
 
 use super::inject::{Parts, parts};
-use super::names::*;
 use super::pod::{Place, PodView};
 use super::refusal::Refusal;
 use super::settings::InjectionSettings;
 use super::uid;
+use exeat_api::env;
+use exeat_api::labels::{INJECTED_ANNOTATION, INJECTED_VERSION, POD_LABEL, POD_LABEL_AGENT};
+use exeat_api::objects;
+use exeat_api::pod::{PROXY_CONTAINER, RESERVED_PREFIX, is_reserved};
 use serde_json::Value;
 
 const SERVICE_ACCOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -49,8 +52,11 @@ pub(super) fn not_injected() -> Refusal {
     Refusal::new(
         "spec.initContainers",
         "the pod is an agent and Exeat's proxy is not in it, so nothing would hold its traffic",
-        "create it anew; if that is refused too, check that the MutatingWebhookConfiguration \
-         \"exeat\" exists and selects this pod",
+        format!(
+            "create it anew; if that is refused too, check that the MutatingWebhookConfiguration \
+             \"{}\" exists and selects this pod",
+            objects::WEBHOOKS
+        ),
     )
 }
 
@@ -102,13 +108,14 @@ fn environment(at: &str, want: &Value, have: &Value, ca: &str, found: &mut Vec<R
         found.push(Refusal::new(at, "was changed in Exeat's container", FIX));
         return;
     };
-    let is_ca = |e: &&Value| e["name"] == "EXEAT_CONTROL_CA";
+    let is_ca = |e: &&Value| e["name"] == env::CONTROL_CA;
     if want.iter().any(|e| is_ca(&e)) {
         let given = have.iter().find(is_ca).and_then(|e| e["value"].as_str()).unwrap_or_default();
         let blocks = certificates(given);
         let current = certificates(ca);
         if blocks.is_empty() || !blocks.iter().all(|block| current.contains(block)) {
-            let problem = "EXEAT_CONTROL_CA holds a certificate that is not the controller's";
+            let problem =
+                format!("{} holds a certificate that is not the controller's", env::CONTROL_CA);
             found.push(Refusal::new(at, problem, FIX));
         }
     }

@@ -2,9 +2,11 @@
 //! that its clients trust the proxy. [`apply`] is what mutation does; [`check`] is what
 //! validation demands of the result, whoever produced it.
 
-use super::names::{TRUST_PATH, TRUST_VOLUME};
 use super::pod::{ContainerView, PodView};
 use super::refusal::Refusal;
+use exeat_api::pod::{
+    BUNDLE_FILE, CA_FILE, TRUST_PATH, TRUST_STORE_FILE, TRUST_STORE_PASSWORD, TRUST_VOLUME,
+};
 use k8s_openapi::api::core::v1::SecurityContext;
 use serde_json::{Map, Value, json};
 
@@ -77,12 +79,13 @@ pub(super) fn apply(container: &mut Value, pod_has_seccomp: bool) {
         mounts.push(trust_mount());
     }
     let env = array(container, "env");
-    let bundle = BUNDLE_VARIABLES.map(|name| (name, "bundle.crt"));
-    let extra = EXTRA_VARIABLES.map(|name| (name, "ca.crt"));
+    let bundle = BUNDLE_VARIABLES.map(|name| (name, BUNDLE_FILE));
+    let extra = EXTRA_VARIABLES.map(|name| (name, CA_FILE));
     let files = bundle.into_iter().chain(extra);
     let java = format!(
-        "-Djavax.net.ssl.trustStore={TRUST_PATH}/truststore.p12 \
-         -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=changeit"
+        "-Djavax.net.ssl.trustStore={TRUST_PATH}/{TRUST_STORE_FILE} \
+         -Djavax.net.ssl.trustStoreType=PKCS12 \
+         -Djavax.net.ssl.trustStorePassword={TRUST_STORE_PASSWORD}"
     );
     let values = files
         .map(|(name, file)| (name, format!("{TRUST_PATH}/{file}")))
@@ -180,5 +183,17 @@ fn array<'a>(parent: &'a mut Map<String, Value>, key: &str) -> &'a mut Vec<Value
     match entry {
         Value::Array(list) => list,
         _ => unreachable!("made an array just above"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_charts_backstop_allows_the_same_capabilities() {
+        let backstop = include_str!("../../../charts/exeat/templates/backstop.yaml");
+        let allowed = format!("a in ['{}']", ALLOWED_CAPABILITIES.join("', '"));
+        assert!(backstop.contains(&allowed), "{allowed}");
     }
 }

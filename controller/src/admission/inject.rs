@@ -5,9 +5,15 @@
 //! compare what it finds with what this module would write.
 
 use super::harden;
-use super::names::*;
 use super::pod::{Place, PodView};
 use super::settings::InjectionSettings;
+use exeat_api::labels::{INJECTED_ANNOTATION, INJECTED_VERSION, POD_LABEL, POD_LABEL_AGENT};
+use exeat_api::pod::{
+    IDENTITY_PATH, IDENTITY_VOLUME, INIT_COMMAND, INIT_CONTAINER, KEYS_PATH, KEYS_VOLUME,
+    PROXY_COMMAND, PROXY_CONTAINER, SPOOL_PATH, SPOOL_VOLUME, SPOOL_VOLUME_SIZE, TOKEN_FILE,
+    TRUST_PATH, TRUST_VOLUME,
+};
+use exeat_api::{audiences, env, paths, ports};
 use json_patch::{AddOperation, Patch, PatchOperation, jsonptr::PointerBuf};
 use serde_json::{Value, json};
 
@@ -75,10 +81,10 @@ fn init_container(settings: &InjectionSettings, uid: i64) -> Value {
         "name": INIT_CONTAINER,
         "image": settings.proxy_image,
         "imagePullPolicy": settings.proxy_image_pull_policy,
-        "args": ["init"],
+        "args": [INIT_COMMAND],
         "env": [
-            {"name": "EXEAT_PROXY_UID", "value": uid.to_string()},
-            {"name": "EXEAT_LOG", "value": settings.log},
+            {"name": env::PROXY_UID, "value": uid.to_string()},
+            {"name": env::LOG, "value": settings.log},
         ],
         "resources": settings.proxy_resources,
         "securityContext": {
@@ -102,9 +108,9 @@ fn proxy_container(settings: &InjectionSettings, control_ca: &str, uid: i64) -> 
         "image": settings.proxy_image,
         "imagePullPolicy": settings.proxy_image_pull_policy,
         "restartPolicy": "Always",
-        "args": ["run"],
+        "args": [PROXY_COMMAND],
         "env": proxy_env(settings, control_ca),
-        "ports": [{"name": "exeat-ops", "containerPort": OPS_PORT, "protocol": "TCP"}],
+        "ports": [{"name": "exeat-ops", "containerPort": ports::OPS, "protocol": "TCP"}],
         "resources": settings.proxy_resources,
         "securityContext": {
             "runAsUser": uid,
@@ -122,9 +128,9 @@ fn proxy_container(settings: &InjectionSettings, control_ca: &str, uid: i64) -> 
             {"name": SPOOL_VOLUME, "mountPath": SPOOL_PATH},
             {"name": IDENTITY_VOLUME, "mountPath": IDENTITY_PATH, "readOnly": true},
         ],
-        "startupProbe": probe("/startupz", 1, 120),
-        "readinessProbe": probe("/readyz", 5, 3),
-        "livenessProbe": probe("/livez", 10, 6),
+        "startupProbe": probe(paths::STARTUPZ, 1, 120),
+        "readinessProbe": probe(paths::READYZ, 5, 3),
+        "livenessProbe": probe(paths::LIVEZ, 10, 6),
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "FallbackToLogsOnError",
     })
@@ -135,24 +141,24 @@ fn proxy_env(settings: &InjectionSettings, control_ca: &str) -> Value {
     let value = |name: &str, value: &str| json!({"name": name, "value": value});
     let servers: Vec<String> = settings.dns_servers.iter().map(ToString::to_string).collect();
     json!([
-        field("EXEAT_POD_NAME", "metadata.name"),
-        field("EXEAT_POD_NAMESPACE", "metadata.namespace"),
-        field("EXEAT_POD_UID", "metadata.uid"),
-        field("EXEAT_NODE_NAME", "spec.nodeName"),
-        field("EXEAT_SERVICE_ACCOUNT", "spec.serviceAccountName"),
-        value("EXEAT_PROXY_IMAGE", &settings.proxy_image),
-        value("EXEAT_PUBLISH_URL", &settings.publish_url),
-        value("EXEAT_COLLECT_URL", &settings.collect_url),
-        value("EXEAT_CONTROL_CA", control_ca),
-        value("EXEAT_DNS_SERVERS", &servers.join(",")),
-        value("EXEAT_CLUSTER_DOMAIN", &settings.cluster_domain),
-        value("EXEAT_LOG", &settings.log),
+        field(env::POD_NAME, "metadata.name"),
+        field(env::POD_NAMESPACE, "metadata.namespace"),
+        field(env::POD_UID, "metadata.uid"),
+        field(env::NODE_NAME, "spec.nodeName"),
+        field(env::SERVICE_ACCOUNT, "spec.serviceAccountName"),
+        value(env::PROXY_IMAGE, &settings.proxy_image),
+        value(env::PUBLISH_URL, &settings.publish_url),
+        value(env::COLLECT_URL, &settings.collect_url),
+        value(env::CONTROL_CA, control_ca),
+        value(env::DNS_SERVERS, &servers.join(",")),
+        value(env::CLUSTER_DOMAIN, &settings.cluster_domain),
+        value(env::LOG, &settings.log),
     ])
 }
 
 fn probe(path: &str, period: u32, failures: u32) -> Value {
     json!({
-        "httpGet": {"path": path, "port": OPS_PORT, "scheme": "HTTP"},
+        "httpGet": {"path": path, "port": ports::OPS, "scheme": "HTTP"},
         "timeoutSeconds": 2,
         "periodSeconds": period,
         "successThreshold": 1,
@@ -166,10 +172,10 @@ fn volumes() -> Vec<Value> {
     vec![
         memory(TRUST_VOLUME),
         memory(KEYS_VOLUME),
-        json!({"name": SPOOL_VOLUME, "emptyDir": {"sizeLimit": "1Gi"}}),
+        json!({"name": SPOOL_VOLUME, "emptyDir": {"sizeLimit": SPOOL_VOLUME_SIZE}}),
         json!({"name": IDENTITY_VOLUME, "projected": {"defaultMode": 420, "sources": [
             {"serviceAccountToken": {
-                "audience": IDENTITY_AUDIENCE, "expirationSeconds": 3600, "path": "token",
+                "audience": audiences::PROXY, "expirationSeconds": 3600, "path": TOKEN_FILE,
             }},
         ]}}),
     ]

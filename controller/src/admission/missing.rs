@@ -2,9 +2,10 @@
 //! Exeat, so it says what was looked at, what is there, and what to type.
 
 use super::lookup::{Candidate, suffices};
-use super::names::NAMESPACE_LABEL;
 use super::refusal::Refusal;
 use super::scope::Labels;
+use exeat_api::labels::NAMESPACE_LABEL;
+use exeat_crds::API_VERSION;
 use exeat_policy::source::Tier;
 
 /// At most so many policies are listed.
@@ -59,7 +60,7 @@ fn fix(namespace: &str, pod: &Labels, there: &[Candidate]) -> String {
     format!(
         "{label}apply a policy for it. This one allows nothing yet, add rules to it:\n\
          kubectl apply -f - <<'EOF'\n\
-         apiVersion: exeat.dev/v1alpha1\n\
+         apiVersion: {API_VERSION}\n\
          kind: AgentPolicy\n\
          metadata: {{name: my-agent, namespace: {namespace}}}\n\
          spec:\n  podSelector: {{matchLabels: {{{}}}}}\n  rules: []\n\

@@ -21,7 +21,6 @@ mod harden;
 mod inject;
 mod lookup;
 mod missing;
-mod names;
 mod pod;
 mod policy;
 mod refusal;
@@ -44,6 +43,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use ephemeral::Step;
+use exeat_api::paths;
 use http::StatusCode;
 use review::{Operation, Request, Verdict};
 use std::sync::Arc;
@@ -75,15 +75,15 @@ pub fn router(state: AdmissionState) -> Router {
         post(move |State(state): State<AdmissionState>, body: Body| answer(state, webhook, body))
     };
     Router::new()
-        .route("/mutate-pod", route(Webhook::MutatePod))
-        .route("/validate-pod", route(Webhook::ValidatePod))
-        .route("/validate-policy", route(Webhook::ValidatePolicy))
-        .route("/warn-workload", route(Webhook::WarnWorkload))
+        .route(paths::MUTATE_POD, route(Webhook::MutatePod))
+        .route(paths::VALIDATE_POD, route(Webhook::ValidatePod))
+        .route(paths::VALIDATE_POLICY, route(Webhook::ValidatePolicy))
+        .route(paths::WARN_WORKLOAD, route(Webhook::WarnWorkload))
         .with_state(state)
 }
 
 impl Webhook {
-    /// Label of the metrics, and path.
+    /// Label of the metrics.
     const fn label(self) -> &'static str {
         match self {
             Self::MutatePod => "mutate-pod",

@@ -3,8 +3,9 @@
 //! Checks read the typed form. Patches and the search for unknown fields use the JSON, for a
 //! field that this build does not know exists only there.
 
-use super::names::{INJECTED_ANNOTATION, PROXY_CONTAINER};
 use super::scope::Labels;
+use exeat_api::labels::INJECTED_ANNOTATION;
+use exeat_api::pod::PROXY_CONTAINER;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSecurityContext, PodSpec};
 use serde_json::Value;
 use std::borrow::Cow;

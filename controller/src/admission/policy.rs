@@ -4,7 +4,7 @@
 use super::refusal::Refusal;
 use super::review::{Operation, Request, Verdict};
 use crate::index::Selector;
-use exeat_crds::{AgentPolicy, ClusterAgentPolicy};
+use exeat_crds::{AGENT_POLICY, AgentPolicy, CLUSTER_AGENT_POLICY, ClusterAgentPolicy, GROUP};
 use exeat_policy::compile::compile_policy;
 use exeat_policy::source::PolicySource;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -24,8 +24,8 @@ pub(super) fn validate(request: &Request) -> Verdict {
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let title = format!("{kind} \"{name}\"");
     let read = match (request.kind.group.as_str(), kind) {
-        ("exeat.dev", "AgentPolicy") => agent_policy(object),
-        ("exeat.dev", "ClusterAgentPolicy") => cluster_agent_policy(object),
+        (GROUP, AGENT_POLICY) => agent_policy(object),
+        (GROUP, CLUSTER_AGENT_POLICY) => cluster_agent_policy(object),
         _ => return Verdict::Malformed(format!("this webhook reviews policies, not {kind}")),
     };
     match read {

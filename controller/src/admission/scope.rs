@@ -6,8 +6,10 @@
 //! Any other value of either label is refused rather than ignored: somebody who wrote `yes` meant
 //! the pod to be held, and a typing error must not let it go.
 
-use super::names::{NAMESPACE_LABEL, NAMESPACE_LABEL_ALL, POD_LABEL, POD_LABEL_AGENT};
 use super::refusal::Refusal;
+use exeat_api::labels::{
+    NAMESPACE_LABEL, NAMESPACE_LABEL_ALL, POD_LABEL, POD_LABEL_AGENT, POD_LABEL_NO_AGENT,
+};
 use std::collections::BTreeMap;
 
 pub type Labels = BTreeMap<String, String>;
@@ -30,15 +32,15 @@ pub(super) fn scope(namespace: &Labels, pod: &Labels) -> Scope {
     };
     match pod.get(POD_LABEL).map(String::as_str) {
         Some(POD_LABEL_AGENT) => Scope::Agent,
-        Some("false") if everywhere => Scope::Unclear(Refusal::new(
+        Some(POD_LABEL_NO_AGENT) if everywhere => Scope::Unclear(Refusal::new(
             label_field(POD_LABEL),
             format!(
-                "`{POD_LABEL}=false` does not free a pod of a namespace labelled \
+                "`{POD_LABEL}={POD_LABEL_NO_AGENT}` does not free a pod of a namespace labelled \
                  `{NAMESPACE_LABEL}={NAMESPACE_LABEL_ALL}`"
             ),
             "remove the label, or run the pod in a namespace that is not for agents",
         )),
-        Some("false") => Scope::Other,
+        Some(POD_LABEL_NO_AGENT) => Scope::Other,
         Some(other) => Scope::Unclear(Refusal::new(
             label_field(POD_LABEL),
             format!("`{other}` says neither that the pod is an agent nor that it is none"),

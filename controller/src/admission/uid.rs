@@ -3,6 +3,7 @@
 //! Drawn per pod, so that no image can name it beforehand; never one that the pod asks for.
 
 use super::pod::PodView;
+use exeat_api::pod::is_reserved;
 use rand::{TryRngCore as _, rngs::OsRng};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -47,7 +48,7 @@ pub(super) fn written(pod: &PodView<'_>) -> Vec<(String, i64)> {
     for (i, group) in security.supplemental_groups.into_iter().flatten().enumerate() {
         add(format!("{at}.supplementalGroups[{i}]"), Some(group));
     }
-    for c in pod.containers().iter().filter(|c| !super::names::is_reserved(&c.container.name)) {
+    for c in pod.containers().iter().filter(|c| !is_reserved(&c.container.name)) {
         let security = c.container.security_context.clone().unwrap_or_default();
         add(format!("{}.securityContext.runAsUser", c.field), security.run_as_user);
         add(format!("{}.securityContext.runAsGroup", c.field), security.run_as_group);
@@ -57,4 +58,16 @@ pub(super) fn written(pod: &PodView<'_>) -> Vec<(String, i64)> {
 
 fn asked_for(pod: &PodView<'_>) -> BTreeSet<i64> {
     written(pod).into_iter().map(|(_, id)| id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_charts_backstop_refuses_smaller_uids_and_no_larger_ones() {
+        let backstop = include_str!("../../../charts/exeat/templates/backstop.yaml");
+        let smallest = *RANGE_IN_USER_NAMESPACE.start().min(RANGE.start());
+        assert!(backstop.contains(&format!("variables.proxyUid >= {smallest}\n")));
+    }
 }

@@ -4,11 +4,11 @@
 use super::AdmissionState;
 use super::create::{Standing, subject};
 use super::forbid::{explicit_user, forbidden, is_ours};
-use super::names::*;
 use super::pod::{ContainerView, PodView};
 use super::refusal::Refusal;
 use super::review::{Request, Verdict};
 use super::scope::Labels;
+use exeat_api::labels::{self, POD_LABEL};
 use exeat_policy::source::PolicyRef;
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ pub(super) async fn validate(state: &AdmissionState, request: &Request) -> Verdi
 fn marks(old: &PodView<'_>, new: &PodView<'_>) -> Vec<Refusal> {
     let mut found = Vec::new();
     let ours = |all: Labels| -> Labels {
-        all.into_iter().filter(|(key, _)| key.starts_with("exeat.dev/")).collect()
+        all.into_iter().filter(|(key, _)| key.starts_with(labels::PREFIX)).collect()
     };
     let (before, after) = (old.labels(), new.labels());
     if before.get(POD_LABEL) != after.get(POD_LABEL) {

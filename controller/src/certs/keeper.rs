@@ -3,6 +3,10 @@
 use super::authority::ca_bundle;
 use super::{Authorities, CertificateError, Leaf, Trust};
 use crate::metrics::Metrics;
+use exeat_api::objects::{
+    ADMISSION_SERVICE, CA_KEY, CA_SECRET, COLLECT_SERVICE, CONTROL_CA, PUBLISH_SERVICE,
+    service_host,
+};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
@@ -18,8 +22,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tracing::{info, warn};
 
-const SECRET: &str = "exeat-ca";
-const CONFIG_MAP: &str = "exeat-control-ca";
 const STATE: &str = "authorities.json";
 const MANAGER: &str = "exeat-controller";
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -56,14 +58,10 @@ struct Served {
 
 /// The names of the services that this binary stands behind.
 pub fn server_names(namespace: &str, cluster_domain: &str) -> Vec<String> {
-    ["exeat-admission", "exeat-publish", "exeat-collect"]
+    [ADMISSION_SERVICE, PUBLISH_SERVICE, COLLECT_SERVICE]
         .iter()
-        .flat_map(|service| {
-            [
-                format!("{service}.{namespace}.svc"),
-                format!("{service}.{namespace}.svc.{cluster_domain}"),
-            ]
-        })
+        .map(|service| service_host(service, namespace))
+        .flat_map(|host| [format!("{host}.{cluster_domain}"), host])
         .collect()
 }
 
@@ -101,7 +99,7 @@ impl Keeper {
         leads: &(impl Fn() -> bool + Send),
     ) -> Result<(), KeeperError> {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
-        let stored = secrets.get_opt(SECRET).await?;
+        let stored = secrets.get_opt(CA_SECRET).await?;
         let mut authorities = stored.as_ref().and_then(read);
         if leads() {
             authorities = self.lead(&secrets, stored, authorities).await?;
@@ -129,7 +127,7 @@ impl Keeper {
         let resource_version = stored.as_ref().and_then(|s| s.metadata.resource_version.clone());
         let secret = self.secret(&next, resource_version)?;
         if stored.is_some() {
-            secrets.replace(SECRET, &PostParams::default(), &secret).await?;
+            secrets.replace(CA_SECRET, &PostParams::default(), &secret).await?;
         } else {
             secrets.create(&PostParams::default(), &secret).await?;
         }
@@ -143,13 +141,13 @@ impl Keeper {
         resource_version: Option<String>,
     ) -> Result<Secret, CertificateError> {
         let data = BTreeMap::from([
-            ("ca.crt".to_owned(), ByteString(authorities.bundle().into_bytes())),
+            (CA_KEY.to_owned(), ByteString(authorities.bundle().into_bytes())),
             ("ca.key".to_owned(), ByteString(authorities.signer_key().as_bytes().to_vec())),
             (STATE.to_owned(), ByteString(authorities.state()?)),
         ]);
         Ok(Secret {
             metadata: ObjectMeta {
-                name: Some(SECRET.to_owned()),
+                name: Some(CA_SECRET.to_owned()),
                 namespace: Some(self.namespace.clone()),
                 resource_version,
                 labels: Some(labels()),
@@ -184,13 +182,13 @@ impl Keeper {
         self.patch_webhooks::<MutatingWebhookConfiguration>(bundle).await?;
         self.patch_webhooks::<ValidatingWebhookConfiguration>(bundle).await?;
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
-        let current = maps.get_opt(CONFIG_MAP).await?;
-        let known = current.and_then(|map| map.data).and_then(|mut data| data.remove("ca.crt"));
+        let current = maps.get_opt(CONTROL_CA).await?;
+        let known = current.and_then(|map| map.data).and_then(|mut data| data.remove(CA_KEY));
         if known.as_deref() != Some(bundle) {
             let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
-                "metadata": {"name": CONFIG_MAP, "namespace": self.namespace, "labels": labels()},
-                "data": {"ca.crt": bundle}});
-            maps.patch(CONFIG_MAP, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&map))
+                "metadata": {"name": CONTROL_CA, "namespace": self.namespace, "labels": labels()},
+                "data": {CA_KEY: bundle}});
+            maps.patch(CONTROL_CA, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&map))
                 .await?;
         }
         Ok(())

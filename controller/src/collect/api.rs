@@ -1,172 +1,31 @@
-//! The handlers.
+//! The handlers for people.
 
-use super::ingest;
 use super::problem::Problem;
 use super::store::{ChainRow, Found};
 use super::{CollectState, now};
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use exeat_audit::batch::{Acknowledged, Batch, Entry, MAX_BATCH_BYTES, SignedHead};
+use exeat_api::messages::{
+    Chain, Chains, Entries, FoundRecord, PAGE_AT_MOST, PageQuery, RECORDS_AT_MOST, RECORDS_DEFAULT,
+    Records, RecordsQuery, SignedHead,
+};
 use exeat_audit::filter::Filter;
 use exeat_audit::time;
-use exeat_policy::action::Action;
 use http::HeaderMap;
-use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, SemaphorePermit};
-
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// For a place among the bodies, and for one among the batches.
-const PLACE_TIMEOUT: Duration = Duration::from_secs(10);
-const RECORDS_DEFAULT: u32 = 50;
-const RECORDS_AT_MOST: u32 = 10_000;
-const PAGE_AT_MOST: u32 = 1000;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RecordsQuery {
-    #[serde(default)]
-    filter: String,
-    last: Option<u32>,
-    namespace: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PageQuery {
-    namespace: Option<String>,
-    after: Option<u64>,
-    limit: Option<u32>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Records {
-    records: Vec<FoundRecord>,
-}
-
-#[derive(Debug, Serialize)]
-struct FoundRecord {
-    chain: String,
-    seq: u64,
-    namespace: String,
-    pod: String,
-    record: serde_json::Value,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Chains {
-    chains: Vec<Chain>,
-    /// The `after` of the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Chain {
-    chain: String,
-    namespace: String,
-    pod: String,
-    public_key: String,
-    entries: u64,
-    head: SignedHead,
-    last_seen: String,
-    closed: bool,
-    /// Something that contradicts this chain was delivered, and refused.
-    broken: bool,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Entries {
-    entries: Vec<Entry>,
-}
-
-/// `POST /v1/audit`
-pub(super) async fn deliver(
-    State(state): State<CollectState>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Acknowledged>, Problem> {
-    let result = take(&state, &headers, body).await;
-    if let Err(problem) = &result {
-        state.metrics.collect_rejected.with_label_values(&[problem.reason()]).inc();
-        tracing::warn!(reason = problem.reason(), %problem, "Audit batch refused");
-    }
-    result
-}
-
-async fn take(
-    state: &CollectState,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Json<Acknowledged>, Problem> {
-    let pod = state.identities.pod(headers).await?;
-    if !state.limits.take(&pod.pod_uid, 0, Instant::now()) {
-        return Err(Problem::TooMuch);
-    }
-    let _own = state.pods.take(pod.pod_uid.clone()).ok_or(Problem::TooMuch)?;
-    // Held until the batch is stored: a body that waits is in memory as well.
-    let _body = place(&state.bodies).await?;
-    let body = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, MAX_BATCH_BYTES))
-        .await
-        .map_err(|_| Problem::Body(MAX_BATCH_BYTES))?
-        .map_err(|_| Problem::Body(MAX_BATCH_BYTES))?;
-    if !state.limits.take(&pod.pod_uid, body.len(), Instant::now()) {
-        return Err(Problem::TooMuch);
-    }
-    let _batch = place(&state.batches).await?;
-    let received = now();
-    let prepared = tokio::task::spawn_blocking(move || {
-        let batch: Batch = serde_json::from_slice(&body)
-            .map_err(|error| Problem::Malformed(format!("the body is no batch: {error}")))?;
-        ingest::prepare(pod, batch, received).map_err(Problem::from)
-    })
-    .await
-    .map_err(|_| Problem::Malformed("the batch could not be read".to_owned()))??;
-    let stored = state.store.deliver(prepared, received).await??;
-    state.metrics.collect_entries.inc_by(stored.added.len() as u64);
-    for row in stored.added.iter().filter(|row| row.is_denial()) {
-        state.denied.note(row);
-        let action = row.record.action.as_deref();
-        // A label is never taken from outside: only actions that this build knows are counted.
-        if let Some(action) = Action::ALL.iter().find(|it| Some(it.as_str()) == action) {
-            state.metrics.collect_denied.with_label_values(&[action.as_str()]).inc();
-        }
-    }
-    Ok(Json(Acknowledged { seq: Some(stored.seq) }))
-}
-
-async fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, Problem> {
-    let place = tokio::time::timeout(PLACE_TIMEOUT, places.acquire()).await;
-    place.map_err(|_| Problem::TooMuch)?.map_err(|_| Problem::TooMuch)
-}
-
-/// `GET /v1/audit/head`
-pub(super) async fn acknowledged(
-    State(state): State<CollectState>,
-    headers: HeaderMap,
-) -> Result<Json<Acknowledged>, Problem> {
-    let pod = state.identities.pod(&headers).await?;
-    if !state.limits.take(&pod.pod_uid, 0, Instant::now()) {
-        return Err(Problem::TooMuch);
-    }
-    let chain = state.store.chain(pod.pod_uid).await?;
-    Ok(Json(Acknowledged { seq: chain.map(|chain| chain.entries.saturating_sub(1)) }))
-}
+use serde_json::Value;
 
 /// `GET /v1/records`
 pub(super) async fn records(
     State(state): State<CollectState>,
     headers: HeaderMap,
     query: Result<Query<RecordsQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Records>, Problem> {
+) -> Result<Json<Records<Value>>, Problem> {
     let Query(query) = query.map_err(|error| Problem::Malformed(error.body_text()))?;
     state.identities.auditor(&headers, query.namespace.as_deref()).await?;
     let filter = Filter::parse(&query.filter, now())?;
     let last = query.last.unwrap_or(RECORDS_DEFAULT).min(RECORDS_AT_MOST);
     let found = state.store.search(filter, query.namespace, last).await?;
-    Ok(Json(Records { records: found.into_iter().map(FoundRecord::from).collect() }))
+    Ok(Json(Records { records: found.into_iter().map(found_record).collect() }))
 }
 
 /// `GET /v1/chains`
@@ -182,7 +41,7 @@ pub(super) async fn chains(
     let rows = state.store.chains(query.namespace, after, limit).await?;
     let is_full = rows.len() == limit as usize;
     let next = rows.last().filter(|_| is_full).and_then(|row| u64::try_from(row.id).ok());
-    Ok(Json(Chains { chains: rows.into_iter().map(Chain::from).collect(), next }))
+    Ok(Json(Chains { chains: rows.into_iter().map(listed).collect(), next }))
 }
 
 /// `GET /v1/chains/{id}/entries`
@@ -225,26 +84,22 @@ async fn readable(
         .ok_or(Problem::NoChain(id))
 }
 
-impl From<Found> for FoundRecord {
-    fn from(found: Found) -> Self {
-        let record = serde_json::from_str(&found.record).unwrap_or_default();
-        let Found { chain, seq, namespace, pod, .. } = found;
-        Self { chain, seq, namespace, pod, record }
-    }
+fn found_record(found: Found) -> FoundRecord<Value> {
+    let record = serde_json::from_str(&found.record).unwrap_or_default();
+    let Found { chain, seq, namespace, pod, .. } = found;
+    FoundRecord { chain, seq, namespace, pod, record }
 }
 
-impl From<ChainRow> for Chain {
-    fn from(row: ChainRow) -> Self {
-        Self {
-            chain: row.chain,
-            namespace: row.namespace,
-            pod: row.pod,
-            public_key: row.public_key,
-            entries: row.entries,
-            head: row.head,
-            last_seen: time::rfc3339(row.last_seen),
-            closed: row.closed,
-            broken: row.broken,
-        }
+fn listed(row: ChainRow) -> Chain {
+    Chain {
+        chain: row.chain,
+        namespace: row.namespace,
+        pod: row.pod,
+        public_key: row.public_key,
+        entries: row.entries,
+        head: row.head,
+        last_seen: time::rfc3339(row.last_seen),
+        closed: row.closed,
+        broken: row.broken,
     }
 }

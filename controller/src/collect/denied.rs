@@ -5,8 +5,10 @@
 //! policies than audit.
 
 use super::ingest::Row;
+use crate::index::Kind;
+use crate::watch::resource;
 use exeat_audit::time;
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -59,11 +61,8 @@ impl PolicyKey {
 
     fn resource(&self) -> (ApiResource, Option<&str>) {
         let is_namespaced = self.tier == "Namespaced";
-        let kind = if is_namespaced { "AgentPolicy" } else { "ClusterAgentPolicy" };
-        let plural = if is_namespaced { "agentpolicies" } else { "clusteragentpolicies" };
-        let gvk = GroupVersionKind::gvk("exeat.dev", "v1alpha1", kind);
-        let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
-        (resource, is_namespaced.then_some(self.namespace.as_str()))
+        let kind = if is_namespaced { Kind::AgentPolicies } else { Kind::ClusterAgentPolicies };
+        (resource(kind), is_namespaced.then_some(self.namespace.as_str()))
     }
 }
 

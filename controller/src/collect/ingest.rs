@@ -1,9 +1,11 @@
 //! A batch, checked as far as it can be without the store.
 
 use crate::identity::PodIdentity;
-use exeat_audit::batch::{Batch, MAX_BATCH_ENTRIES, SignedHead};
+use exeat_audit::batch::Batch;
+use exeat_audit::batch::json::{JsonBatch, MAX_ENTRIES};
 use exeat_audit::chain::{ChainId, Link};
-use exeat_audit::head::PublicKey;
+use exeat_audit::head::SignedHead;
+use exeat_audit::key::PublicKey;
 use exeat_audit::record::{Kind, Record, host_of};
 use exeat_audit::{time, verify};
 
@@ -43,60 +45,108 @@ pub(super) struct Row {
 }
 
 impl Row {
+    fn read(seq: u64, link: Link, text: String, received: u64) -> Result<Self, Refusal> {
+        let record = verify::read_record(&text).map_err(|problem| at(seq, problem))?;
+        if (record.kind == Kind::Genesis) != (seq == 0) {
+            return Err(at(seq, "the first record, and only that, is a Genesis"));
+        }
+        let time = time::parse(record.latest()).unwrap_or_default().min(received);
+        Ok(Self { seq, link, text, record, time })
+    }
+
     pub(super) fn host(&self) -> Option<&str> {
         self.record.resource.as_deref().and_then(host_of)
     }
 
-    pub(super) fn is_denial(&self) -> bool {
-        // A resolver that tries its search list wants nothing that is denied.
-        let by_search_list = self.record.code.as_deref() == Some("SearchDomain");
-        self.record.kind == Kind::Intent
-            && self.record.effect.as_deref() == Some("Deny")
-            && !by_search_list
+    /// How many denials the entry stands for. A resolver that tries its search list wants nothing
+    /// that is denied: that is none.
+    pub(super) fn denials(&self) -> u64 {
+        match self.record.code.as_deref() {
+            Some("SearchDomain") => 0,
+            _ => self.record.denials(),
+        }
     }
 }
 
 /// Checks everything about a batch, received at `received`, that does not need the store.
 ///
+/// The links are computed from the one that the batch says comes first. If that is not the link
+/// that is stored there, the store finds out: by the link of an entry that it has too, or by the
+/// link of the first one that it has not.
+///
 /// # Errors
 /// When it is another pod's, or does not hold together.
-pub(super) fn prepare(pod: PodIdentity, batch: Batch, received: u64) -> Result<Prepared, Refusal> {
+pub(super) fn prepare(
+    pod: PodIdentity,
+    batch: &Batch<'_>,
+    received: u64,
+) -> Result<Prepared, Refusal> {
+    let chain = batch.chain.clone();
+    if chain.as_str() != pod.pod_uid {
+        return Err(Refusal::Foreign { chain: chain.to_string() });
+    }
+    if batch.first == 0 && batch.previous != Link::start(&chain) {
+        return Err(at(0, "it does not follow the start of the chain"));
+    }
+    let mut rows = Vec::with_capacity(batch.records.len());
+    let mut link = batch.previous;
+    for (seq, record) in (batch.first..).zip(&batch.records) {
+        link = link.next(seq, record);
+        let text = std::str::from_utf8(record).map_err(|error| at(seq, error))?;
+        rows.push(Row::read(seq, link, text.to_owned(), received)?);
+    }
+    prepared(pod, chain, rows, batch.head(link))
+}
+
+/// The same for a batch of the version before, which states every link.
+///
+/// # Errors
+/// As [`prepare`].
+pub(super) fn prepare_json(
+    pod: PodIdentity,
+    batch: JsonBatch,
+    received: u64,
+) -> Result<Prepared, Refusal> {
     if batch.chain != pod.pod_uid || batch.head.chain != pod.pod_uid {
         return Err(Refusal::Foreign { chain: batch.chain });
     }
     let chain: ChainId = batch.chain.parse().map_err(unverified)?;
-    if batch.entries.len() > MAX_BATCH_ENTRIES {
-        return Err(unverified(format!("a batch has at most {MAX_BATCH_ENTRIES} entries")));
+    if batch.entries.len() > MAX_ENTRIES {
+        return Err(unverified(format!("a batch has at most {MAX_ENTRIES} entries")));
     }
     let mut rows: Vec<Row> = Vec::with_capacity(batch.entries.len());
     for entry in batch.entries {
-        let at = |problem: String| unverified(format!("entry {}: {problem}", entry.seq));
-        let link: Link = entry.link.parse().map_err(|error| at(format!("{error}")))?;
-        let record = verify::read_record(&entry.record).map_err(at)?;
+        let seq = entry.seq;
+        let link: Link = entry.link.parse().map_err(|error| at(seq, error))?;
         let expected = match rows.last() {
-            Some(last) if last.seq.checked_add(1) != Some(entry.seq) => {
-                return Err(at("the entries of a batch follow each other".to_owned()));
+            Some(last) if last.seq.checked_add(1) != Some(seq) => {
+                return Err(at(seq, "the entries of a batch follow each other"));
             }
             Some(last) => Some(last.link),
-            None if entry.seq == 0 => Some(Link::start(&chain)),
+            None if seq == 0 => Some(Link::start(&chain)),
             None => None,
         };
-        if expected.is_some_and(|it| it.next(entry.seq, entry.record.as_bytes()) != link) {
-            return Err(at("the link is not that of this record in this place".to_owned()));
+        if expected.is_some_and(|it| it.next(seq, entry.record.as_bytes()) != link) {
+            return Err(at(seq, "the link is not that of this record in this place"));
         }
-        if (record.kind == Kind::Genesis) != (entry.seq == 0) {
-            return Err(at("the first record, and only that, is a Genesis".to_owned()));
-        }
-        let time = time::parse(&record.time).unwrap_or_default().min(received);
-        rows.push(Row { seq: entry.seq, link, text: entry.record, record, time });
+        rows.push(Row::read(seq, link, entry.record, received)?);
     }
     if let Some(last) = rows.last()
         && (batch.head.seq != last.seq || batch.head.link != last.link.to_string())
     {
         return Err(unverified("the head does not cover the last entry of the batch"));
     }
+    prepared(pod, chain, rows, batch.head)
+}
+
+fn prepared(
+    pod: PodIdentity,
+    chain: ChainId,
+    rows: Vec<Row>,
+    head: SignedHead,
+) -> Result<Prepared, Refusal> {
     let key = rows.first().map(|row| genesis_key(&pod, row)).transpose()?.flatten();
-    Ok(Prepared { chain, pod, rows, head: batch.head, key })
+    Ok(Prepared { chain, pod, rows, head, key })
 }
 
 fn genesis_key(pod: &PodIdentity, first: &Row) -> Result<Option<PublicKey>, Refusal> {
@@ -115,4 +165,8 @@ fn genesis_key(pod: &PodIdentity, first: &Row) -> Result<Option<PublicKey>, Refu
 /// A refusal with this reason.
 pub(super) fn unverified(problem: impl ToString) -> Refusal {
     Refusal::Unverified(problem.to_string())
+}
+
+fn at(seq: u64, problem: impl std::fmt::Display) -> Refusal {
+    unverified(format!("entry {seq}: {problem}"))
 }

@@ -25,12 +25,14 @@ use crate::metrics::Metrics;
 use crate::places::PerKey;
 use axum::Router;
 use axum::routing::{get, post};
+use exeat_api::paths;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 
 mod api;
+mod deliver;
 mod denied;
 mod ingest;
 mod limit;
@@ -40,10 +42,14 @@ mod store;
 pub use denied::{LastDenials, LastDenied, PolicyKey};
 pub use store::{Store, StoreError};
 
-/// Bodies of batches that are in memory at once.
-const BODIES_AT_ONCE: usize = 64;
-/// Batches that are verified and stored at once. A body that is sent slowly is none yet.
-const BATCHES_AT_ONCE: usize = 16;
+/// Bodies that are in memory at once, in bytes: each counts with the length that it states. Together
+/// with the batches that are read from them, they stay below the chart's memory limit (512 MiB).
+const BODIES_BYTES: usize = 192 * 1024 * 1024;
+/// The unit in which that is counted.
+const BODY_UNIT: usize = 64 * 1024;
+/// Batches that are verified and stored at once, each with up to three times its 8 MiB. A body that
+/// is still being received is not counted here.
+const BATCHES_AT_ONCE: usize = 8;
 /// A proxy sends one batch after the other.
 const BATCHES_OF_A_POD: usize = 1;
 const CHAIN_STATES_EVERY: Duration = Duration::from_secs(15);
@@ -64,6 +70,7 @@ pub struct CollectState {
     identities: Arc<Identities>,
     limits: Arc<limit::Limits>,
     pods: PerKey<String>,
+    /// In units of [`BODY_UNIT`].
     bodies: Arc<Semaphore>,
     batches: Arc<Semaphore>,
     denied: Arc<LastDenials>,
@@ -85,7 +92,7 @@ impl CollectState {
             identities,
             limits: Arc::new(limit::Limits::default()),
             pods: PerKey::new(BATCHES_OF_A_POD),
-            bodies: Arc::new(Semaphore::new(BODIES_AT_ONCE)),
+            bodies: Arc::new(Semaphore::new(BODIES_BYTES / BODY_UNIT)),
             batches: Arc::new(Semaphore::new(BATCHES_AT_ONCE)),
             denied: Arc::new(LastDenials::default()),
         })
@@ -117,12 +124,12 @@ impl CollectState {
 /// `/v1/audit`, `/v1/audit/head` for proxies; `/v1/records`, `/v1/chains` for people.
 pub fn router(state: CollectState) -> Router {
     Router::new()
-        .route("/v1/audit", post(api::deliver))
-        .route("/v1/audit/head", get(api::acknowledged))
-        .route("/v1/records", get(api::records))
-        .route("/v1/chains", get(api::chains))
-        .route("/v1/chains/{id}/entries", get(api::entries))
-        .route("/v1/chains/{id}/head", get(api::head))
+        .route(paths::AUDIT, post(deliver::deliver))
+        .route(paths::AUDIT_HEAD, get(deliver::acknowledged))
+        .route(paths::RECORDS, get(api::records))
+        .route(paths::CHAINS, get(api::chains))
+        .route(paths::CHAIN_ENTRIES, get(api::entries))
+        .route(paths::CHAIN_HEAD, get(api::head))
         .with_state(state)
 }
 

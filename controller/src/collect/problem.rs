@@ -3,7 +3,9 @@
 use super::ingest::Refusal;
 use super::store::StoreError;
 use crate::identity::IdentityError;
+use crate::problem::answer;
 use axum::response::{IntoResponse, Response};
+use exeat_audit::batch::{self, BatchError};
 use exeat_audit::filter::FilterError;
 use http::{StatusCode, header};
 
@@ -18,6 +20,8 @@ pub(super) enum Problem {
     Malformed(String),
     #[error("the body is longer than {0} bytes, or was sent too slowly")]
     Body(usize),
+    #[error("a batch is {type} or application/json", type = batch::CONTENT_TYPE)]
+    ContentType,
     #[error("too much at once; wait a second")]
     TooMuch,
     #[error("no chain {0:?} is known here")]
@@ -32,6 +36,15 @@ impl From<FilterError> for Problem {
     }
 }
 
+impl From<BatchError> for Problem {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::TooLong(most) => Self::Body(most),
+            other => Self::Malformed(format!("the body is no batch: {other}")),
+        }
+    }
+}
+
 impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
@@ -41,6 +54,7 @@ impl Problem {
             Self::Batch(Refusal::Unverified(_)) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Body(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooMuch => StatusCode::TOO_MANY_REQUESTS,
             Self::NoChain(_) => StatusCode::NOT_FOUND,
             Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -54,7 +68,9 @@ impl Problem {
             Self::Batch(Refusal::Foreign { .. }) => "forbidden",
             Self::Batch(Refusal::Fork { .. }) => "fork",
             Self::Batch(Refusal::Unverified(_)) => "unverified",
-            Self::Malformed(_) | Self::Body(_) | Self::NoChain(_) => "malformed",
+            Self::Malformed(_) | Self::Body(_) | Self::ContentType | Self::NoChain(_) => {
+                "malformed"
+            }
             Self::TooMuch | Self::Store(_) => "unavailable",
         }
     }
@@ -63,14 +79,8 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let problem = serde_json::json!({
-            "type": "about:blank",
-            "status": status.as_u16(),
-            "title": status.canonical_reason().unwrap_or("Refused"),
-            "detail": self.to_string(),
-        });
-        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (status, content_type, problem.to_string()).into_response();
+        let title = status.canonical_reason().unwrap_or("Refused");
+        let mut response = answer(status, title, self.to_string());
         if matches!(self, Self::TooMuch | Self::Store(_)) {
             response
                 .headers_mut()

@@ -98,7 +98,7 @@ pub enum StoreError {
     Thread(std::io::Error),
 }
 
-/// What came of a delivery: stored, or refused.
+/// What came of a delivery: stored, refused, or neither because the store cannot.
 pub(super) type Delivered = Result<Result<Stored, Refusal>, StoreError>;
 
 struct Delivery {
@@ -171,7 +171,7 @@ impl Store {
         chain: i64,
         after: Option<u64>,
         limit: u32,
-    ) -> Result<Vec<exeat_audit::batch::Entry>, StoreError> {
+    ) -> Result<Vec<exeat_audit::chain::Entry>, StoreError> {
         self.read(move |connection| read::entries(connection, chain, after, limit)).await
     }
 

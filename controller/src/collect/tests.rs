@@ -1,11 +1,14 @@
 //! The whole API, without a socket.
 
 use super::*;
-use crate::identity::{AUDIT_AUDIENCE, IdentityError, PROXY_AUDIENCE, Reviewer, User};
+use crate::identity::{IdentityError, Reviewer, User};
 use axum::body::Body;
-use exeat_audit::batch::{Acknowledged, Batch, Entry};
-use exeat_audit::chain::ChainWriter;
-use exeat_audit::head::SigningKey;
+use exeat_api::audiences;
+use exeat_audit::batch::Acknowledged;
+use exeat_audit::batch::json::JsonBatch;
+use exeat_audit::chain::{ChainWriter, Entry};
+use exeat_audit::head::SignedHead;
+use exeat_audit::key::SigningKey;
 use exeat_audit::record::{Genesis, Record};
 use exeat_audit::time;
 use futures::future::BoxFuture;
@@ -27,14 +30,14 @@ impl Reviewer for Fake {
         Box::pin(async move {
             let mut user = User { username: token.to_owned(), ..User::default() };
             match (token.strip_prefix("proxy-"), audiences) {
-                (Some(number), [PROXY_AUDIENCE]) => {
+                (Some(number), [audiences::PROXY]) => {
                     user.username = "system:serviceaccount:agents:research".to_owned();
                     let key = |name: &str| format!("authentication.kubernetes.io/{name}");
                     user.extra.insert(key("pod-name"), vec![format!("research-{number}")]);
                     user.extra.insert(key("pod-uid"), vec![format!("uid-{number}")]);
                     Ok(Some(user))
                 }
-                (None, [AUDIT_AUDIENCE]) if token != "unknown" => Ok(Some(user)),
+                (None, [audiences::AUDIT]) if token != "unknown" => Ok(Some(user)),
                 _ => Ok(None),
             }
         })
@@ -51,6 +54,8 @@ impl Reviewer for Fake {
         })
     }
 }
+
+mod binary;
 
 struct Collector {
     state: CollectState,
@@ -91,7 +96,7 @@ impl Collector {
         self.call(token, Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    async fn post(&self, token: &str, batch: &Batch) -> (StatusCode, Value) {
+    async fn post(&self, token: &str, batch: &JsonBatch) -> (StatusCode, Value) {
         let body = serde_json::to_vec(batch).unwrap();
         self.call(token, Request::post("/v1/audit").body(body.into()).unwrap()).await
     }
@@ -146,12 +151,12 @@ impl Proxy {
         self.writer.append(&record).unwrap()
     }
 
-    fn batch(&self, entries: Vec<Entry>) -> Batch {
+    fn batch(&self, entries: Vec<Entry>) -> JsonBatch {
         let head = self.writer.head(&time::rfc3339(now()), &self.key).unwrap();
-        Batch { chain: format!("uid-{}", self.number), entries, head }
+        JsonBatch { chain: format!("uid-{}", self.number), entries, head }
     }
 
-    fn begin(&mut self) -> Batch {
+    fn begin(&mut self) -> JsonBatch {
         let entries = vec![
             self.genesis(),
             self.intent("Allow", "https://api.example.com/v1"),
@@ -252,7 +257,7 @@ async fn a_fork_is_refused_and_marks_the_chain() {
 async fn what_does_not_verify_is_not_stored() {
     let collector = Collector::new();
     let good = Proxy::new(1).begin();
-    type Edit = (&'static str, fn(&mut Batch));
+    type Edit = (&'static str, fn(&mut JsonBatch));
     let edits: [Edit; 6] = [
         ("edited", |it| it.entries[1].record = it.entries[1].record.replace("Allow", "Deny")),
         ("dropped", |it| drop(it.entries.remove(1))),
@@ -290,9 +295,9 @@ async fn nobody_writes_anothers_chain() {
     let batch = proxy.begin();
     assert_eq!(collector.post("proxy-2", &batch).await.0, StatusCode::FORBIDDEN);
     assert_eq!(collector.post("auditor", &batch).await.0, StatusCode::UNAUTHORIZED);
-    let renamed = Batch {
+    let renamed = JsonBatch {
         chain: "uid-2".to_owned(),
-        head: exeat_audit::batch::SignedHead { chain: "uid-2".to_owned(), ..batch.head.clone() },
+        head: SignedHead { chain: "uid-2".to_owned(), ..batch.head.clone() },
         ..batch
     };
     assert_eq!(collector.post("proxy-2", &renamed).await.0, StatusCode::UNPROCESSABLE_ENTITY);
@@ -384,7 +389,8 @@ async fn bodies_that_are_sent_slowly_shut_nobody_else_out() {
         held.push(tokio::spawn(async move { call.await.unwrap().status() }));
     }
     for _ in 0..200 {
-        if collector.state.bodies.available_permits() == BODIES_AT_ONCE - held.len() {
+        if collector.state.bodies.available_permits() == BODIES_BYTES / BODY_UNIT - held.len() * 64
+        {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -425,4 +431,23 @@ async fn a_clock_that_runs_ahead_owns_neither_the_newest_records_nor_a_status() 
     let (_, answer) = collector.get("auditor", "/v1/chains/uid-9/entries?after=0").await;
     let kept = answer["entries"][0]["record"].as_str().unwrap();
     assert!(kept.contains("9999-12-31T23:59:59.999Z"), "what was signed stays: {kept}");
+}
+
+#[test]
+fn queries_are_read_as_clients_write_them() {
+    use axum::extract::Query;
+    use exeat_api::messages::{PageQuery, RecordsQuery};
+    let records = RecordsQuery {
+        filter: "host:*.example.com rule:a/b -code:x+y&last=1#%".to_owned(),
+        last: Some(3),
+        namespace: Some("agents".to_owned()),
+    };
+    let Query(read) = Query::try_from_uri(&records.request().parse().unwrap()).unwrap();
+    assert_eq!(records, read);
+    for after in [None, Some(u64::MAX)] {
+        let page = PageQuery { after, limit: Some(1), namespace: None };
+        let request = page.request(&paths::chain_entries("uid-1"));
+        let Query(read) = Query::try_from_uri(&request.parse().unwrap()).unwrap();
+        assert_eq!(page, read);
+    }
 }

@@ -21,7 +21,7 @@ impl Reviewer for Fake {
                 std::future::pending::<()>().await;
             }
             match (token, audiences) {
-                ("proxy" | "unbound", [PROXY_AUDIENCE]) => {
+                ("proxy" | "unbound", [audiences::PROXY]) => {
                     user.username = "system:serviceaccount:agents:research".to_owned();
                     if token == "proxy" {
                         user.extra = bound();

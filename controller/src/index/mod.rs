@@ -9,10 +9,11 @@ mod pod;
 mod policy;
 mod selector;
 
-pub use pod::{AGENT_LABEL, AGENTS_NAMESPACE_LABEL, PROXY_CONTAINER, PodInfo};
+pub use pod::PodInfo;
 pub use policy::{Selection, StoredPolicy};
 pub use selector::{Selector, SelectorError};
 
+use exeat_api::labels::{NAMESPACE_LABEL, NAMESPACE_LABEL_ALL};
 use exeat_policy::source::PolicySource;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +53,7 @@ pub struct NamespaceInfo {
 impl NamespaceInfo {
     /// Whether every pod of this namespace is an agent.
     pub fn agents_only(&self) -> bool {
-        self.labels.get(AGENTS_NAMESPACE_LABEL).is_some_and(|v| v == "all")
+        self.labels.get(NAMESPACE_LABEL).is_some_and(|v| v == NAMESPACE_LABEL_ALL)
     }
 }
 

@@ -1,16 +1,9 @@
 //! Pods, as far as the index keeps them.
 
 use super::Labels;
+use exeat_api::labels::{INJECTED_ANNOTATION, POD_LABEL, POD_LABEL_AGENT};
+use exeat_api::pod::{INIT_COMMAND, INIT_CONTAINER, PROXY_COMMAND, PROXY_CONTAINER};
 use k8s_openapi::api::core::v1::{Container, Pod};
-
-/// On a namespace, with value `all`: every pod of it is an agent.
-pub const AGENTS_NAMESPACE_LABEL: &str = "exeat.dev/agents";
-/// On a pod, with value `true`: it is an agent.
-pub const AGENT_LABEL: &str = "exeat.dev/agent";
-/// The name of the injected proxy's container.
-pub const PROXY_CONTAINER: &str = "exeat-proxy";
-const INIT_CONTAINER: &str = "exeat-init";
-const INJECTED_ANNOTATION: &str = "exeat.dev/injected";
 
 /// What is known of a pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,7 +50,7 @@ impl From<&Pod> for PodInfo {
                 .and_then(|spec| spec.service_account_name.clone())
                 .unwrap_or_default(),
             node: spec.and_then(|spec| spec.node_name.clone()).unwrap_or_default(),
-            is_agent: named || labels.get(AGENT_LABEL).is_some_and(|v| v == "true"),
+            is_agent: named || labels.get(POD_LABEL).is_some_and(|v| v == POD_LABEL_AGENT),
             injected,
             protected: injected && ready,
             ended: matches!(phase, Some("Succeeded" | "Failed")),
@@ -70,7 +63,7 @@ impl From<&Pod> for PodInfo {
 /// no agent; the label cannot be added later, and with it admission has seen to everything else.
 fn injected(pod: &Pod) -> bool {
     let metadata = &pod.metadata;
-    let label = metadata.labels.as_ref().and_then(|all| all.get(AGENT_LABEL));
+    let label = metadata.labels.as_ref().and_then(|all| all.get(POD_LABEL));
     let annotated = metadata.annotations.iter().any(|all| all.contains_key(INJECTED_ANNOTATION));
     let containers = pod.spec.as_ref().and_then(|spec| spec.init_containers.as_deref());
     let [init, proxy, ..] = containers.unwrap_or_default() else { return false };
@@ -79,11 +72,11 @@ fn injected(pod: &Pod) -> bool {
             && container.args.as_deref() == Some(&[arg.to_owned()])
             && container.command.as_ref().is_none_or(Vec::is_empty)
     };
-    label.is_some_and(|value| value == "true")
+    label.is_some_and(|value| value == POD_LABEL_AGENT)
         && annotated
-        && runs(init, INIT_CONTAINER, "init")
+        && runs(init, INIT_CONTAINER, INIT_COMMAND)
         && !is_sidecar(init)
-        && runs(proxy, PROXY_CONTAINER, "run")
+        && runs(proxy, PROXY_CONTAINER, PROXY_COMMAND)
         && is_sidecar(proxy)
 }
 

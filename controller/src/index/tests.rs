@@ -111,7 +111,7 @@ fn the_namespace_label_makes_every_pod_an_agent_until_it_goes() {
     let pod = PodInfo { namespace: "n".into(), name: "p".into(), ..PodInfo::default() };
     index.apply(Kind::Pods, Key::new("n", "p"), Object::Pod(Box::new(pod)));
     assert!(index.agent_pods().is_empty());
-    let all = NamespaceInfo { labels: labels(&[(AGENTS_NAMESPACE_LABEL, "all")]) };
+    let all = NamespaceInfo { labels: labels(&[("exeat.dev/agents", "all")]) };
     index.apply(Kind::Namespaces, Key::new("", "n"), Object::Namespace("n".into(), all));
     assert_eq!(index.agent_pods().len(), 1);
 }

@@ -16,6 +16,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use exeat_api::paths;
+use exeat_api::snapshots::KEEP_ALIVE;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use futures::Stream;
 use http::{HeaderMap, StatusCode, header};
@@ -26,7 +28,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 const LIFETIME: Duration = Duration::from_secs(1800);
 /// A proxy can be faster than the watch that tells us of its pod.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,7 +67,7 @@ impl PublishState {
 
 /// `/v1/snapshots`.
 pub fn router(state: PublishState) -> Router {
-    Router::new().route("/v1/snapshots", get(snapshots)).with_state(state)
+    Router::new().route(paths::SNAPSHOTS, get(snapshots)).with_state(state)
 }
 
 async fn snapshots(State(state): State<PublishState>, headers: HeaderMap) -> Response {

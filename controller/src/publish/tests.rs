@@ -1,6 +1,7 @@
 use super::*;
-use crate::identity::{IdentityError, PROXY_AUDIENCE, Reviewer, User};
+use crate::identity::{IdentityError, Reviewer, User};
 use crate::index::{Key, Kind, NamespaceInfo, Object, PodInfo, Selection, StoredPolicy};
+use exeat_api::audiences;
 use exeat_policy::snapshot::{Durability, OnFailure};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
 use futures::future::BoxFuture;
@@ -30,7 +31,7 @@ impl Reviewer for Fake {
                 extra: BTreeMap::from([bound("pod-name"), bound("pod-uid")]),
                 ..User::default()
             };
-            Ok((audiences == [PROXY_AUDIENCE] && token != "bad").then_some(user))
+            Ok((audiences == [audiences::PROXY] && token != "bad").then_some(user))
         })
     }
 

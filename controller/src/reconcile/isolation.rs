@@ -2,8 +2,9 @@
 //! that selects the same pod widens what the pod may do. Which are ours, and as they should be, is not
 //! told by a label, for anybody can write it: the caller leaves those out.
 
-use super::network::OWNER_LABEL;
 use crate::index::{PodInfo, Selector};
+use exeat_api::labels::OWNER_LABEL;
+use exeat_crds::GROUP;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ pub struct Widening {
 pub(super) fn ours(policy: &NetworkPolicy) -> bool {
     let labelled = policy.metadata.labels.as_ref().is_some_and(|l| l.contains_key(OWNER_LABEL));
     let owners = policy.metadata.owner_references.iter().flatten();
-    labelled && owners.into_iter().any(|owner| owner.api_version.starts_with("exeat.dev/"))
+    let is_policy = |version: &str| version.split_once('/').is_some_and(|(it, _)| it == GROUP);
+    labelled && owners.into_iter().any(|owner| is_policy(&owner.api_version))
 }
 
 /// Those of `policies` (of one namespace) that widen what one of `pods` may do.

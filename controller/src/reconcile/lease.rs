@@ -4,6 +4,7 @@
 //! else may take over after [`DURATION`]. Another's lease counts as expired when it was *seen*
 //! unchanged for that long: clocks of other machines are not compared.
 
+use exeat_api::objects::LEASE;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{ObjectMeta, PostParams};
@@ -12,7 +13,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
-const NAME: &str = "exeat-reconcile";
 const RENEW: Duration = Duration::from_secs(5);
 /// How long a lease holds without being renewed.
 pub(super) const DURATION: Duration = Duration::from_secs(15);
@@ -64,11 +64,11 @@ pub async fn resign(client: Client, namespace: &str, identity: &str, leadership:
     }
     leadership.set(None);
     let api: Api<Lease> = Api::namespaced(client, namespace);
-    let Ok(Some(mut lease)) = api.get_opt(NAME).await else { return };
+    let Ok(Some(mut lease)) = api.get_opt(LEASE).await else { return };
     let Some(spec) = lease.spec.as_mut() else { return };
     if spec.holder_identity.as_deref() == Some(identity) {
         spec.holder_identity = Some(String::new());
-        if let Err(error) = api.replace(NAME, &PostParams::default(), &lease).await {
+        if let Err(error) = api.replace(LEASE, &PostParams::default(), &lease).await {
             warn!(%error, "Lease not released");
         }
     }
@@ -96,9 +96,9 @@ impl Seen {
 }
 
 async fn attempt(api: &Api<Lease>, identity: &str, seen: &mut Seen) -> Result<bool, kube::Error> {
-    let written = match api.get_opt(NAME).await? {
+    let written = match api.get_opt(LEASE).await? {
         None => {
-            let metadata = ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() };
+            let metadata = ObjectMeta { name: Some(LEASE.to_owned()), ..ObjectMeta::default() };
             let lease = Lease { metadata, spec: Some(record(identity, None)) };
             api.create(&PostParams::default(), &lease).await
         }
@@ -108,7 +108,7 @@ async fn attempt(api: &Api<Lease>, identity: &str, seen: &mut Seen) -> Result<bo
                 return Ok(false);
             }
             lease.spec = Some(record(identity, Some(&spec)));
-            api.replace(NAME, &PostParams::default(), &lease).await
+            api.replace(LEASE, &PostParams::default(), &lease).await
         }
     };
     match written {

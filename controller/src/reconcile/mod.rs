@@ -13,7 +13,7 @@ mod write;
 pub use conditions::{Facts, conditions, status};
 pub use isolation::{Widening, widenings};
 pub use lease::{Leadership, campaign, resign};
-pub use network::{OWNER_LABEL, Surroundings, network_policy};
+pub use network::{Surroundings, network_policy};
 
 use crate::index::{Index, Key, PodInfo, StoredPolicy};
 use crate::metrics::{Metrics, POLICY_STATES, PROTECTIONS};

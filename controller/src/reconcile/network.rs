@@ -4,7 +4,10 @@
 //! private nor special, on the rule's ports; the proxy narrows that down. A policy that does not
 //! compile opens nothing but DNS and the control API.
 
-use crate::index::{AGENT_LABEL, StoredPolicy};
+use crate::index::StoredPolicy;
+use exeat_api::labels::{OWNER_LABEL, POD_LABEL, POD_LABEL_AGENT};
+use exeat_api::{objects, ports};
+use exeat_crds::{AGENT_POLICY, API_VERSION, CLUSTER_AGENT_POLICY};
 use exeat_policy::action::{Action, Effect};
 use exeat_policy::compile_policy;
 use exeat_policy::pattern::HostPattern;
@@ -22,11 +25,6 @@ use kube::api::ObjectMeta;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-
-/// On every NetworkPolicy of ours, with the uid of the policy it belongs to.
-pub const OWNER_LABEL: &str = "exeat.dev/policy-uid";
-const METRICS_PORT: i32 = 15020;
-const CONTROL_PORT: i32 = 8443;
 
 /// Never reached by name: private, metadata, link-local, loopback, special and embedding ranges.
 const EXCLUDED_V4: [&str; 11] = [
@@ -65,8 +63,8 @@ pub fn network_policy(
 ) -> Option<NetworkPolicy> {
     let kind = match policy.source.origin.tier {
         Tier::Guardrail => return None,
-        Tier::Namespaced => "AgentPolicy",
-        Tier::Baseline => "ClusterAgentPolicy",
+        Tier::Namespaced => AGENT_POLICY,
+        Tier::Baseline => CLUSTER_AGENT_POLICY,
     };
     let origin = &policy.source.origin;
     let labels = BTreeMap::from([
@@ -79,7 +77,7 @@ pub fn network_policy(
             namespace: Some(namespace.to_owned()),
             labels: Some(labels),
             owner_references: Some(vec![OwnerReference {
-                api_version: "exeat.dev/v1alpha1".to_owned(),
+                api_version: API_VERSION.to_owned(),
                 kind: kind.to_owned(),
                 name: origin.name.clone(),
                 uid: policy.uid.clone(),
@@ -113,9 +111,9 @@ fn pods(selector: &LabelSelector, agents_only: bool) -> LabelSelector {
     let mut selector = selector.clone();
     if !agents_only {
         selector.match_expressions.get_or_insert_default().push(LabelSelectorRequirement {
-            key: AGENT_LABEL.to_owned(),
+            key: POD_LABEL.to_owned(),
             operator: "In".to_owned(),
-            values: Some(vec!["true".to_owned()]),
+            values: Some(vec![POD_LABEL_AGENT.to_owned()]),
         });
     }
     selector
@@ -125,7 +123,7 @@ fn ingress(policy: &StoredPolicy, around: &Surroundings) -> Vec<NetworkPolicyIng
     let from = around.metrics_from.iter().map(|namespace| namespace_peer(namespace)).collect();
     let metrics = NetworkPolicyIngressRule {
         from: Some(from).filter(|peers: &Vec<_>| !peers.is_empty()),
-        ports: Some(vec![port("TCP", METRICS_PORT)]),
+        ports: Some(vec![port("TCP", ports::OPS)]),
     };
     let own = policy.ingress.iter().cloned().map(|mut rule| {
         for port in rule.ports.iter_mut().flatten() {
@@ -191,7 +189,7 @@ fn opened(to: Vec<NetworkPolicyPeer>, ports: &Ports) -> NetworkPolicyEgressRule 
             protocol: Some("TCP".to_owned()),
         }]
     } else {
-        ports.some.iter().map(|number| port("TCP", i32::from(*number))).collect()
+        ports.some.iter().map(|number| port("TCP", *number)).collect()
     };
     NetworkPolicyEgressRule { to: Some(to), ports: Some(ports) }
 }
@@ -221,10 +219,10 @@ fn dns(around: &Surroundings) -> NetworkPolicyEgressRule {
 
 fn control(around: &Surroundings) -> NetworkPolicyEgressRule {
     let peer = NetworkPolicyPeer {
-        pod_selector: Some(matching("app.kubernetes.io/name", "exeat")),
+        pod_selector: Some(matching(objects::NAME_LABEL, objects::NAME)),
         ..namespace_peer(&around.namespace)
     };
-    NetworkPolicyEgressRule { to: Some(vec![peer]), ports: Some(vec![port("TCP", CONTROL_PORT)]) }
+    NetworkPolicyEgressRule { to: Some(vec![peer]), ports: Some(vec![port("TCP", ports::CONTROL)]) }
 }
 
 fn namespace_peer(namespace: &str) -> NetworkPolicyPeer {
@@ -247,9 +245,9 @@ fn block(net: IpNet, except: Vec<String>) -> NetworkPolicyPeer {
     }
 }
 
-fn port(protocol: &str, number: i32) -> NetworkPolicyPort {
+fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
     NetworkPolicyPort {
-        port: Some(IntOrString::Int(number)),
+        port: Some(IntOrString::Int(number.into())),
         protocol: Some(protocol.to_owned()),
         end_port: None,
     }
@@ -357,6 +355,15 @@ mod tests {
             value["spec"]["ingress"],
             json!([{"ports": [{"port": 15020, "protocol": "TCP"}]}])
         );
+    }
+
+    #[test]
+    fn the_charts_backstop_guards_the_names_of_ours() {
+        let backstop = include_str!("../../../charts/exeat/templates/backstop.yaml");
+        for kind in [AGENT_POLICY, CLUSTER_AGENT_POLICY] {
+            let guarded = format!("request.name.startsWith('{}')", name(kind, ""));
+            assert!(backstop.contains(&guarded), "{guarded}");
+        }
     }
 
     #[test]

@@ -80,7 +80,7 @@ async fn what_is_written_in_the_round_does_not_widen() {
 #[tokio::test]
 async fn a_leftover_that_does_not_go_widens_whatever_its_label_says() {
     let mut leftover = wide("leftover");
-    leftover["metadata"]["labels"] = json!({OWNER_LABEL: "u"});
+    leftover["metadata"]["labels"] = json!({"exeat.dev/policy-uid": "u"});
     leftover["metadata"]["ownerReferences"] = json!([{"apiVersion": "exeat.dev/v1alpha1",
         "kind": "AgentPolicy", "name": "p", "uid": "u"}]);
     assert_eq!(round(Some(leftover.clone())).await, (0, 0, false), "it is removed");

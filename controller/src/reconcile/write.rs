@@ -3,10 +3,10 @@
 use super::Wanted;
 use super::conditions::{Facts, status};
 use super::isolation::ours;
-use super::network::OWNER_LABEL;
 use crate::index::{Index, Key, Kind, StoredPolicy};
 use crate::metrics::Metrics;
 use crate::watch::resource;
+use exeat_api::labels::OWNER_LABEL;
 use exeat_policy::source::Tier;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::networking::v1::NetworkPolicy;

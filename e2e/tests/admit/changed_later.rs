@@ -1,6 +1,7 @@
 //! What may change of a running agent pod: nothing that would free it.
 
 use anyhow::bail;
+use exeat_api::pod::{IDENTITY_VOLUME, INIT_CONTAINER, KEYS_VOLUME, PROXY_CONTAINER};
 use exeat_e2e::Case;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -68,8 +69,8 @@ async fn admit_image_patches_are_refused() -> anyhow::Result<()> {
             |list: &str, name: &str| json!({"spec": {list: [{"name": name, "image": other}]}});
         // Webhook and backstop say it in their own words; either may be first.
         let ours = "stays ";
-        refused("the proxy", patched(&pods, image("initContainers", "exeat-proxy")).await, ours)?;
-        refused("the init", patched(&pods, image("initContainers", "exeat-init")).await, ours)?;
+        refused("the proxy", patched(&pods, image("initContainers", PROXY_CONTAINER)).await, ours)?;
+        refused("the init", patched(&pods, image("initContainers", INIT_CONTAINER)).await, ours)?;
         let user = "could name the uid";
         refused("the agent", patched(&pods, image("containers", "agent")).await, user)?;
         patched(&pods, image("containers", "somebody")).await?;
@@ -82,7 +83,7 @@ async fn admit_image_patches_are_refused() -> anyhow::Result<()> {
 async fn admit_nobody_enters_the_proxy() -> anyhow::Result<()> {
     Case::run(YAML, async |case| {
         for part in ["exec", "attach"] {
-            for container in ["exeat-proxy", "exeat-init"] {
+            for container in [PROXY_CONTAINER, INIT_CONTAINER] {
                 let path = format!(
                     "/api/v1/namespaces/{}/pods/agent/{part}?container={container}&command=id&stdout=true",
                     case.namespace
@@ -94,7 +95,7 @@ async fn admit_nobody_enters_the_proxy() -> anyhow::Result<()> {
             }
         }
         let pod = case.agent("agent").await?;
-        let entered = pod.exec("exeat-proxy", &["/exeat-proxy", "--help"]).await;
+        let entered = pod.exec(PROXY_CONTAINER, &["/exeat-proxy", "--help"]).await;
         anyhow::ensure!(entered.is_err(), "the proxy was entered: {entered:?}");
         pod.sh("true").await?.expect_success()?;
         Ok(())
@@ -108,7 +109,7 @@ async fn admit_ephemeral_containers_are_held_too() -> anyhow::Result<()> {
         let pods = case.pods();
         let pod = pods.get("agent").await?;
         let uid = pod.spec.iter().flat_map(|s| s.init_containers.iter().flatten()).find_map(|c| {
-            (c.name == "exeat-proxy").then(|| c.security_context.as_ref()?.run_as_user).flatten()
+            (c.name == PROXY_CONTAINER).then(|| c.security_context.as_ref()?.run_as_user).flatten()
         });
         let Some(uid) = uid else { bail!("the proxy has no uid") };
         let debug = |name: &str, extra: Value| {
@@ -126,9 +127,9 @@ async fn admit_ephemeral_containers_are_held_too() -> anyhow::Result<()> {
             ("privileged", "debug", json!({"securityContext": {"runAsUser": 0, "privileged": true}}), "privileged"),
             ("NET_ADMIN", "debug", json!({"securityContext": {"runAsUser": 0, "capabilities": {"add": ["NET_ADMIN"]}}}), "NET_ADMIN"),
             ("SYS_PTRACE, as kubectl debug asks", "debug", json!({"securityContext": {"runAsUser": 0, "capabilities": {"add": ["SYS_PTRACE"]}}}), "SYS_PTRACE"),
-            ("the proxy's processes", "debug", json!({"targetContainerName": "exeat-proxy", "securityContext": {"runAsUser": 0}}), "exeat-proxy"),
-            ("the proxy's keys", "debug", json!({"securityContext": {"runAsUser": 0}, "volumeMounts": [{"name": "exeat-keys", "mountPath": "/k"}]}), "exeat-keys"),
-            ("the proxy's token", "debug", json!({"securityContext": {"runAsUser": 0}, "volumeMounts": [{"name": "exeat-identity", "mountPath": "/k"}]}), "exeat-identity"),
+            ("the proxy's processes", "debug", json!({"targetContainerName": PROXY_CONTAINER, "securityContext": {"runAsUser": 0}}), PROXY_CONTAINER),
+            ("the proxy's keys", "debug", json!({"securityContext": {"runAsUser": 0}, "volumeMounts": [{"name": KEYS_VOLUME, "mountPath": "/k"}]}), KEYS_VOLUME),
+            ("the proxy's token", "debug", json!({"securityContext": {"runAsUser": 0}, "volumeMounts": [{"name": IDENTITY_VOLUME, "mountPath": "/k"}]}), IDENTITY_VOLUME),
         ] {
             let answer = pods.patch_ephemeral_containers("agent", &dry(), &debug(name, extra)).await;
             refused(what, answer, mention)?;

@@ -2,6 +2,7 @@
 //! redirection would let through is captured like any other.
 
 use super::table::{dry_run, rows};
+use exeat_api::pod::{INIT_CONTAINER, PROXY_CONTAINER, is_reserved};
 use exeat_e2e::Case;
 use serde_json::Value;
 
@@ -13,17 +14,15 @@ async fn admit_own_init_containers_come_after_ours() -> anyhow::Result<()> {
         let pod = dry_run(case, &table[0].0).await?;
         let steps = pod.data["spec"]["initContainers"].as_array().cloned().unwrap_or_default();
         let names: Vec<_> = steps.iter().filter_map(|s| s["name"].as_str()).collect();
-        anyhow::ensure!(names == ["exeat-init", "exeat-proxy", "first", "second"], "{names:?}");
+        anyhow::ensure!(names == [INIT_CONTAINER, PROXY_CONTAINER, "first", "second"], "{names:?}");
         for step in
             steps[2..].iter().chain(pod.data["spec"]["containers"].as_array().into_iter().flatten())
         {
             let security = &step["securityContext"];
             anyhow::ensure!(security["allowPrivilegeEscalation"] == false, "{step}");
             let mounts = step["volumeMounts"].as_array().cloned().unwrap_or_default();
-            let ours: Vec<&Value> = mounts
-                .iter()
-                .filter(|m| m["name"].as_str().is_some_and(|n| n.starts_with("exeat-")))
-                .collect();
+            let ours: Vec<&Value> =
+                mounts.iter().filter(|m| m["name"].as_str().is_some_and(is_reserved)).collect();
             anyhow::ensure!(ours.len() == 1 && ours[0]["readOnly"] == true, "{ours:?}");
         }
         let agent = &pod.data["spec"]["containers"][0];

@@ -1,5 +1,6 @@
 //! A selected agent pod gets the init step first, the proxy second, and a hardened container.
 
+use exeat_api::pod::{INIT_CONTAINER, PROXY_CONTAINER};
 use exeat_e2e::Case;
 
 #[tokio::test]
@@ -10,7 +11,7 @@ async fn admit_with_policy_is_injected() -> anyhow::Result<()> {
         let steps = spec.init_containers.unwrap_or_default();
         let names: Vec<_> = steps.iter().map(|step| step.name.as_str()).collect();
         anyhow::ensure!(
-            names.starts_with(&["exeat-init", "exeat-proxy"]),
+            names.starts_with(&[INIT_CONTAINER, PROXY_CONTAINER]),
             "init containers are {names:?}"
         );
         anyhow::ensure!(

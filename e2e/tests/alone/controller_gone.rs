@@ -1,6 +1,7 @@
 //! No pod of the controller is there at all: agents that run are held to the policy that they had,
 //! and nothing that they did meanwhile is missing afterwards.
 
+use exeat_api::objects::{COLLECT_WORKLOAD, SYSTEM_NAMESPACE};
 use exeat_e2e::{Agent, Case, Host, exeat};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use kube::Api;
@@ -17,7 +18,7 @@ async fn egress_controller_gone_loses_nothing() -> anyhow::Result<()> {
         if collector_has_a_volume(case).await? {
             without::<StatefulSet>("collect", control).await?;
         } else {
-            eprintln!("exeat-collect keeps its audit in its pod here, which therefore stays");
+            eprintln!("{COLLECT_WORKLOAD} keeps its audit in its pod here, which therefore stays");
             control().await?;
         }
         agent.curl(&format!("{url}/after")).await?.expect_status("200")?;
@@ -38,8 +39,8 @@ async fn egress_controller_gone_loses_nothing() -> anyhow::Result<()> {
 }
 
 async fn collector_has_a_volume(case: &Case) -> anyhow::Result<bool> {
-    let sets: Api<StatefulSet> = Api::namespaced(case.client(), "exeat-system");
-    let spec = sets.get("exeat-collect").await?.spec;
+    let sets: Api<StatefulSet> = Api::namespaced(case.client(), SYSTEM_NAMESPACE);
+    let spec = sets.get(COLLECT_WORKLOAD).await?.spec;
     Ok(spec.volume_claim_templates.is_some_and(|claims| !claims.is_empty()))
 }
 

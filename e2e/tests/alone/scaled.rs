@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use anyhow::Context;
+use exeat_api::objects::{COMPONENT_LABEL, SYSTEM_NAMESPACE};
 use exeat_e2e::Cluster;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::serde::de::DeserializeOwned;
@@ -11,8 +12,6 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
-
-const SYSTEM: &str = "exeat-system";
 
 /// Runs the body while `exeat-COMPONENT` has no pod, and then waits until all of them are back.
 pub(crate) async fn without<K>(
@@ -26,13 +25,13 @@ where
         + DeserializeOwned,
 {
     let client = Cluster::connect().await?.client;
-    let workloads: Api<K> = Api::namespaced(client.clone(), SYSTEM);
-    let pods: Api<Pod> = Api::namespaced(client, SYSTEM);
+    let workloads: Api<K> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
+    let pods: Api<Pod> = Api::namespaced(client, SYSTEM_NAMESPACE);
     let name = format!("exeat-{component}");
     let scale = workloads.get_scale(&name).await?;
     let replicas = scale.spec.and_then(|spec| spec.replicas).filter(|n| *n > 0);
     let replicas = replicas.with_context(|| format!("{name} has no replicas"))?;
-    let labels = format!("app.kubernetes.io/component={component}");
+    let labels = format!("{COMPONENT_LABEL}={component}");
     let outcome = async {
         set_scale(&workloads, &name, 0).await?;
         await_ready(&pods, &labels, 0).await?;

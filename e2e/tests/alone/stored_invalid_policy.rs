@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use exeat_api::objects::{POLICY_WEBHOOK, WEBHOOKS};
 use exeat_crds::AgentPolicy;
 use exeat_e2e::{Case, Cluster};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-
-const WEBHOOK: &str = "policies.validate.exeat.dev";
 
 #[tokio::test]
 async fn admit_stored_invalid_policy_denies() -> anyhow::Result<()> {
@@ -21,8 +20,8 @@ async fn admit_stored_invalid_policy_denies() -> anyhow::Result<()> {
         let agent = case.agent("agent").await?;
         agent.curl("https://api.your-company.com/").await?.expect_status("200")?;
         // An expression that is never true: the webhook is asked about nothing.
-        let found = webhooks.get("exeat").await?.webhooks.unwrap_or_default();
-        let at = found.iter().position(|w| w.name == WEBHOOK).context("no webhook of policies")?;
+        let found = webhooks.get(WEBHOOKS).await?.webhooks.unwrap_or_default();
+        let at = found.iter().position(|w| w.name == POLICY_WEBHOOK).context("no webhook of policies")?;
         let path = format!("/webhooks/{at}/matchConditions/-");
         let never = json!([{"op": "add", "path": path, "value": {"name": "e2e-never", "expression": "false"}}]);
         let before = found[at].match_conditions.as_ref().map_or(0, Vec::len);
@@ -49,7 +48,7 @@ async fn admit_stored_invalid_policy_denies() -> anyhow::Result<()> {
 
 async fn patch(webhooks: &Api<ValidatingWebhookConfiguration>, patch: Value) -> anyhow::Result<()> {
     let patch: Patch<()> = Patch::Json(serde_json::from_value(patch)?);
-    webhooks.patch("exeat", &PatchParams::default(), &patch).await?;
+    webhooks.patch(WEBHOOKS, &PatchParams::default(), &patch).await?;
     Ok(())
 }
 

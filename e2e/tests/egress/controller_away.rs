@@ -1,5 +1,6 @@
 //! The controller away, as one agent's proxy sees it: no way to it at all. Others are left alone.
 
+use exeat_api::objects::{COLLECT_SERVICE, PUBLISH_SERVICE, SYSTEM_NAMESPACE};
 use exeat_e2e::{Agent, Case, Host, exeat};
 
 use super::records_with;
@@ -65,8 +66,8 @@ async fn ask(agent: &Agent, part: &str) -> anyhow::Result<()> {
 /// Cuts the pod's ways to the controller's services, or joins them again.
 async fn route(node: &Agent, uid: &str, verb: &str) -> anyhow::Result<()> {
     let services: kube::Api<k8s_openapi::api::core::v1::Service> =
-        kube::Api::namespaced(node_client().await?, "exeat-system");
-    for name in ["exeat-collect", "exeat-publish"] {
+        kube::Api::namespaced(node_client().await?, SYSTEM_NAMESPACE);
+    for name in [COLLECT_SERVICE, PUBLISH_SERVICE] {
         let address = services.get(name).await?.spec.and_then(|spec| spec.cluster_ip);
         let address = address.ok_or_else(|| anyhow::anyhow!("{name} has no address"))?;
         let command =

@@ -2,6 +2,7 @@
 
 use super::prefilter::Prefilter;
 use super::views;
+use crate::limits::{MAX_BODY_PATTERN, MAX_BODY_PATTERNS};
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::StateID;
@@ -10,9 +11,6 @@ use regex_syntax::hir::Hir;
 use std::fmt;
 use thiserror::Error;
 
-/// Longest pattern, and most patterns of one rule.
-pub const MAX_PATTERN: usize = 512;
-pub const MAX_PATTERNS: usize = 64;
 /// Largest automaton of one rule, in bytes.
 const MAX_DFA: usize = 8 << 20;
 const MAX_BUILD: usize = 32 << 20;
@@ -56,10 +54,13 @@ impl BodyPatterns {
     /// For a pattern that is empty, matches the empty text, is too long, or does not parse, and
     /// for patterns that together need an automaton over 8 MiB.
     pub fn compile(patterns: &[String]) -> Result<Self, BodyPatternError> {
-        if patterns.len() > MAX_PATTERNS {
+        if patterns.len() > MAX_BODY_PATTERNS {
             return Err(BodyPatternError {
                 index: None,
-                problem: format!("there are {} patterns, more than {MAX_PATTERNS}", patterns.len()),
+                problem: format!(
+                    "there are {} patterns, more than {MAX_BODY_PATTERNS}",
+                    patterns.len()
+                ),
                 fix: "join some with |, or split the rule".to_owned(),
             });
         }
@@ -135,8 +136,9 @@ fn parse(pattern: &str) -> Result<Hir, (String, String)> {
     if pattern.is_empty() {
         return Err(("the pattern is empty and would match every body".into(), "remove it".into()));
     }
-    if pattern.len() > MAX_PATTERN {
-        return Err((format!("the pattern is longer than {MAX_PATTERN} bytes"), "split it".into()));
+    if pattern.chars().count() > MAX_BODY_PATTERN {
+        let problem = format!("the pattern is longer than {MAX_BODY_PATTERN} characters");
+        return Err((problem, "split it".into()));
     }
     match syntax::parse_with(pattern, &syntax_config()) {
         Err(error) => Err((

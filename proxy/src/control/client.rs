@@ -34,7 +34,7 @@ const MAX_ANSWER: usize = 1 << 20;
 pub enum ControlError {
     #[error("the control API's address {0:?} is not https://HOST:PORT")]
     Url(String),
-    #[error("no certificate in EXEAT_CONTROL_CA can be read")]
+    #[error("no certificate in {} can be read", exeat_api::env::CONTROL_CA)]
     Roots,
     #[error("the token cannot be read: {0}")]
     Token(std::io::Error),
@@ -107,15 +107,32 @@ impl Client {
         Ok(Self { config, host, port, kept: Arc::default() })
     }
 
-    /// Calls and reads the whole answer.
+    /// Asks and reads the whole answer.
     ///
     /// # Errors
     /// When there is none within twenty seconds, or it is larger than a mebibyte.
-    pub async fn call(
+    pub async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), ControlError> {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// Sends a body of a content type and reads the whole answer.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn post(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), ControlError> {
+        self.call(Method::POST, path, Some((content_type, body))).await
+    }
+
+    async fn call(
         &self,
         method: Method,
         path: &str,
-        body: Vec<u8>,
+        body: Option<(&'static str, Vec<u8>)>,
     ) -> Result<(StatusCode, Bytes), ControlError> {
         let mut kept = self.kept.lock().await;
         let call = async {
@@ -141,7 +158,7 @@ impl Client {
     pub async fn stream(&self, path: &str) -> Result<Response<Incoming>, ControlError> {
         let call = async {
             let mut sender = self.connect().await?;
-            let request = self.request(Method::GET, path, Vec::new()).await?;
+            let request = self.request(Method::GET, path, None).await?;
             sender.send_request(request).await.map_err(http_error)
         };
         timeout(CALL_LIMIT, call).await.map_err(|_| ControlError::Timeout)?
@@ -151,7 +168,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        body: Vec<u8>,
+        body: Option<(&'static str, Vec<u8>)>,
     ) -> Result<Request<Full<Bytes>>, ControlError> {
         let token =
             tokio::fs::read_to_string(&self.config.token).await.map_err(ControlError::Token)?;
@@ -160,9 +177,11 @@ impl Client {
             .uri(path)
             .header(HOST, format!("{}:{}", self.host, self.port))
             .header(AUTHORIZATION, format!("Bearer {}", token.trim()));
-        if !body.is_empty() {
-            request = request.header(CONTENT_TYPE, "application/json");
+        let (content_type, body) = body.unzip();
+        if let Some(content_type) = content_type {
+            request = request.header(CONTENT_TYPE, content_type);
         }
+        let body = body.unwrap_or_default();
         request.body(Full::new(Bytes::from(body))).map_err(|e| ControlError::Http(e.to_string()))
     }
 

@@ -1,8 +1,7 @@
 //! Policy from a file: a snapshot as JSON, where no controller publishes one.
 
-use crate::spool::{AuditLog, now};
+use crate::spool::AuditLog;
 use crate::state::PolicyState;
-use exeat_audit::record::Record;
 use exeat_policy::snapshot::Snapshot;
 use std::io;
 use std::path::PathBuf;
@@ -70,7 +69,7 @@ impl PolicyFile {
             .map_err(|error| PolicyFileError::Json(self.path.clone(), error))?;
         let active = self.policies.replace(&snapshot);
         tracing::info!(digest = active.policies.digest(), "Policy file applied");
-        self.audit.record(Record::policy(now(), active.policies.digest())).await;
+        self.audit.policy(&active);
         Ok(())
     }
 }

@@ -4,10 +4,11 @@
 
 use super::{Client, ControlError, Roots};
 use crate::metrics::{ProxyMetrics, SnapshotResult};
-use crate::spool::{AuditLog, now};
+use crate::spool::AuditLog;
 use crate::state::PolicyState;
 use bytes::BytesMut;
-use exeat_audit::record::Record;
+use exeat_api::paths::SNAPSHOTS;
+use exeat_api::snapshots::{MAX_LINE, SILENCE};
 use exeat_policy::snapshot::Snapshot;
 use http::StatusCode;
 use http_body_util::BodyExt;
@@ -20,10 +21,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
-/// The stream sends at least an empty line every ten seconds.
-const SILENCE: Duration = Duration::from_secs(30);
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-const MAX_LINE: usize = 8 << 20;
 
 /// Why a snapshot was not applied, or its stream ended.
 #[derive(Debug, Error)]
@@ -89,7 +87,7 @@ impl Snapshots {
     }
 
     async fn one_stream(&self, client: &Client) -> Result<(), SnapshotError> {
-        let response = client.stream("/v1/snapshots").await?;
+        let response = client.stream(SNAPSHOTS).await?;
         if response.status() != StatusCode::OK {
             return Err(SnapshotError::Status(response.status()));
         }
@@ -144,7 +142,7 @@ impl Snapshots {
             digest = active.policies.digest(),
             "Snapshot applied"
         );
-        self.audit.record(Record::policy(now(), active.policies.digest())).await;
+        self.audit.policy(&active);
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 
 use crate::metrics::ProxyMetrics;
 use crate::spool::{AuditLog, now};
-use exeat_audit::record::Record;
+use exeat_audit::record::{Kind, RecordRef};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -21,7 +21,7 @@ pub async fn watch(audit: AuditLog, metrics: Arc<ProxyMetrics>) {
         seen = now_seen;
         if new > 0 {
             metrics.rejected_packets.inc_by(new);
-            audit.record(Record::rejected(now(), new)).await;
+            audit.record(RecordRef { count: Some(new), ..RecordRef::new(Kind::Rejected, &now()) });
         }
     }
 }

@@ -4,8 +4,8 @@
 //! policy. What is held is decided again under the policy of the moment at which the wait ends, and
 //! without an approval that is a denial.
 
-use super::ruling::{Allowed, Denied, Held, Ruling, rule};
 use super::Gate;
+use super::ruling::{Allowed, Denied, Held, Ruling, rule};
 use crate::refusal::Refusal;
 use exeat_policy::Code;
 

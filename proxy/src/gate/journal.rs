@@ -8,10 +8,11 @@ use super::{Allowed, Counts, Decided, Endpoint, Gate};
 use crate::metrics::ProxyMetrics;
 use crate::refusal::Refusal;
 use crate::spool::{AuditLog, IntentId, now};
-use exeat_audit::record::{Kind, Record, cut};
+use exeat_audit::record::{Kind, RecordRef, cut};
 use exeat_policy::action::Action;
 use exeat_policy::pattern::Scheme;
 use exeat_policy::{Code, Verdict};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -37,6 +38,13 @@ pub struct Subject {
     pub query_digest: Option<String>,
     /// Method of a request, type of a DNS question.
     pub method: Option<String>,
+}
+
+/// A subject as it is written: no text is longer than a record takes.
+struct Texts<'a> {
+    subject: &'a Subject,
+    resource: Cow<'a, str>,
+    method: Option<Cow<'a, str>>,
 }
 
 /// What is known of an allowed act when its intent is written.
@@ -87,22 +95,25 @@ impl Gate {
         subject: &Subject,
         noted: Noted,
     ) -> Result<Recorded, Refusal> {
-        let record = Record {
-            effect: Some(Verdict::Allow.as_str().to_owned()),
-            observed: noted.observed.or_else(|| allowed.observed()),
-            rule: allowed.rule(),
-            code: Some(allowed.decision.code.as_str().to_owned()),
-            policy: Some(allowed.active.policies.digest().to_owned()),
-            address: noted.address.map(|address| address.to_string()),
-            body_digest: noted.body_digest,
-            ..subject.record()
+        let (texts, time) = (subject.texts(), now());
+        let observed = noted.observed.or_else(|| allowed.observed());
+        let (rule, address) = (allowed.rule(), noted.address.map(|address| address.to_string()));
+        let record = RecordRef {
+            effect: Some(Verdict::Allow.as_str()),
+            observed: observed.as_deref(),
+            rule: rule.as_deref(),
+            code: Some(allowed.decision.code.as_str()),
+            policy: Some(allowed.active.policies.digest()),
+            address: address.as_deref(),
+            body_digest: noted.body_digest.as_deref(),
+            ..texts.record(&time)
         };
         let journal = &self.journal;
         let fail = || {
             journal.metrics.decided(subject.action, Verdict::Deny, Code::AuditUnavailable);
             Refusal::AuditFailure
         };
-        let id = journal.audit.append_intent(record).await.map_err(|_| fail())?;
+        let id = journal.audit.append_intent(record).map_err(|_| fail())?;
         // From here on the intent has an outcome, even if whoever waits for it is dropped.
         let recorded = Recorded(Arc::new(Open {
             action: subject.action,
@@ -138,22 +149,25 @@ impl Gate {
     ) -> Result<(), Refusal> {
         let decision = decided.map(|decided| &decided.decision);
         let active = decided.map(|decided| decided.active.clone()).or_else(|| self.policy.load());
-        let record = Record {
-            effect: Some(verdict.as_str().to_owned()),
-            observed: decision.and_then(|it| it.observed.as_ref()).map(|it| it.verdict.as_str().to_owned()),
-            rule: decision.and_then(|it| it.rule.as_ref()).map(ToString::to_string),
-            code: Some(code.as_str().to_owned()),
-            reason: decision.map(|it| it.reason.to_string()),
-            policy: active.map(|active| active.policies.digest().to_owned()),
-            ..subject.record()
+        let (texts, time) = (subject.texts(), now());
+        let observed = decision.and_then(|decision| decision.observed.as_ref());
+        let rule = decision.and_then(|decision| decision.rule.as_ref()).map(ToString::to_string);
+        let reason = decision.map(|decision| decision.reason.to_string());
+        let record = RecordRef {
+            effect: Some(verdict.as_str()),
+            observed: observed.map(|observed| observed.verdict.as_str()),
+            rule: rule.as_deref(),
+            code: Some(code.as_str()),
+            reason: reason.as_deref(),
+            policy: active.as_ref().map(|active| active.policies.digest()),
+            ..texts.record(&time)
         };
         let journal = &self.journal;
         journal.metrics.decided(subject.action, verdict, code);
         if verdict == Verdict::Allow {
-            journal.audit.denied(record);
-        } else {
-            journal.audit.denied(record);
+            return journal.audit.append_answer(record).map_err(|_| Refusal::AuditFailure);
         }
+        journal.audit.denied(record);
         Ok(())
     }
 }
@@ -180,14 +194,15 @@ impl Journal {
             action = %subject.action, resource = %subject.resource, code = %refusal.code(),
             rule = refusal.rule(), "Request denied"
         );
-        self.audit.denied(Record {
-            effect: Some(Verdict::Deny.as_str().to_owned()),
-            observed: observed.map(ToOwned::to_owned),
-            rule: refusal.rule().map(str::to_owned),
-            code: Some(refusal.code().as_str().to_owned()),
-            reason: Some(refusal.to_string()),
-            policy: policy.map(ToOwned::to_owned),
-            ..subject.record()
+        let (texts, reason, time) = (subject.texts(), refusal.to_string(), now());
+        self.audit.denied(RecordRef {
+            effect: Some(Verdict::Deny.as_str()),
+            observed,
+            rule: refusal.rule(),
+            code: Some(refusal.code().as_str()),
+            reason: Some(&reason),
+            policy,
+            ..texts.record(&time)
         });
     }
 }
@@ -203,15 +218,29 @@ impl Subject {
         }
     }
 
-    fn record(&self) -> Record {
-        Record {
-            action: Some(self.action.as_str().to_owned()),
-            resource: Some(cut(&self.resource, TEXT)),
-            query_digest: self.query_digest.clone(),
-            method: self.method.as_deref().map(|method| cut(method, METHOD_LIMIT)),
-            ..Record::new(Kind::Intent, now())
+    fn texts(&self) -> Texts<'_> {
+        Texts {
+            subject: self,
+            resource: short(&self.resource, TEXT),
+            method: self.method.as_deref().map(|method| short(method, METHOD_LIMIT)),
         }
     }
+}
+
+impl Texts<'_> {
+    fn record<'a>(&'a self, time: &'a str) -> RecordRef<'a> {
+        RecordRef {
+            action: Some(self.subject.action.as_str()),
+            resource: Some(&self.resource),
+            query_digest: self.subject.query_digest.as_deref(),
+            method: self.method.as_deref(),
+            ..RecordRef::new(Kind::Intent, time)
+        }
+    }
+}
+
+fn short(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() > most { cut(text, most).into() } else { text.into() }
 }
 
 impl Recorded {
@@ -257,16 +286,18 @@ impl Drop for Open {
         let (bytes_out, bytes_in) = self.counts.totals();
         self.journal.metrics.relayed(bytes_out, bytes_in);
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let record = Record {
+        let (time, reason) = (now(), refusal.as_ref().map(ToString::to_string));
+        let address = ending.address.map(|address| address.to_string());
+        let record = RecordRef {
             status: ending.status,
             bytes_out: Some(bytes_out),
             bytes_in: Some(bytes_in),
-            address: ending.address.map(|address| address.to_string()),
-            code: refusal.as_ref().map(|refusal| refusal.code().as_str().to_owned()),
-            reason: refusal.as_ref().map(ToString::to_string),
+            address: address.as_deref(),
+            code: refusal.as_ref().map(|refusal| refusal.code().as_str()),
+            reason: reason.as_deref(),
             duration_ms: Some(elapsed),
-            action: Some(self.action.as_str().to_owned()),
-            ..Record::new(Kind::Outcome, now())
+            action: Some(self.action.as_str()),
+            ..RecordRef::new(Kind::Outcome, &time)
         };
         self.journal.audit.outcome(self.id, record);
     }

@@ -31,10 +31,8 @@ impl Route {
         addresses: impl IntoIterator<Item = IpAddr>,
     ) -> Result<Self, Refusal> {
         let Some(to) = allowed.ask.to().cloned() else { return Err(Refusal::HostMismatch) };
-        let addresses: Vec<_> = addresses
-            .into_iter()
-            .map(|ip| SocketAddr::new(ip.to_canonical(), to.port))
-            .collect();
+        let addresses: Vec<_> =
+            addresses.into_iter().map(|ip| SocketAddr::new(ip.to_canonical(), to.port)).collect();
         if addresses.is_empty() {
             return Err(Refusal::UpstreamUnresolved);
         }

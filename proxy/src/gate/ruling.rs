@@ -4,7 +4,6 @@
 //! makes an [`Allowed`], without which there is no record of an allowed intent, no permit, and no
 //! connection.
 
-use super::standing::{Carries, Standing};
 use super::{Ask, Gate};
 use crate::refusal::Refusal;
 use crate::state::{Active, PolicyState};
@@ -153,12 +152,6 @@ impl Allowed {
     /// It goes to this address.
     pub fn dialled(&self, address: SocketAddr) {
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
-    }
-
-    /// The question whether this is still allowed, for an act that may outlast the policy that
-    /// allowed it.
-    pub fn standing(&self, gate: &Gate, carries: Carries) -> Standing {
-        Standing::of(self, gate.policy.clone(), carries)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::pass::acceptable;
 use super::ruling::{Allowed, Dialled, rule};
-use super::Ask;
+use super::{Ask, Gate};
 use crate::refusal::Refusal;
 use crate::state::{Active, PolicyState};
 use exeat_policy::body::BodyPatterns;
@@ -34,14 +34,18 @@ pub struct Standing {
     carries: Carries,
 }
 
-impl Standing {
-    pub(super) fn of(allowed: &Allowed, policy: Arc<PolicyState>, carries: Carries) -> Self {
+impl Allowed {
+    /// The question whether this is still allowed, for an act that may outlast the policy that
+    /// allowed it.
+    pub fn standing(&self, gate: &Gate, carries: Carries) -> Standing {
         // What is opaque was told apart before this decision, perhaps under another policy.
-        let seen = (!matches!(carries, Carries::Opaque(_))).then(|| allowed.active.clone());
-        let (ask, address) = (allowed.ask.clone(), allowed.address.clone());
-        Self { ask, seen, policy, address, carries }
+        let seen = (!matches!(carries, Carries::Opaque(_))).then(|| self.active.clone());
+        let (ask, address) = (self.ask.clone(), self.address.clone());
+        Standing { ask, seen, policy: gate.policy().clone(), address, carries }
     }
+}
 
+impl Standing {
     /// # Errors
     /// When the policy changed and does not allow it any more.
     pub fn check(&mut self) -> Result<(), Refusal> {

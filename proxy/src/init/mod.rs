@@ -6,6 +6,7 @@
 
 mod rules;
 
+use exeat_api::env;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -17,7 +18,7 @@ pub use rules::ruleset;
 /// Why the pod may not start.
 #[derive(Debug, Error)]
 pub enum InitError {
-    #[error("EXEAT_PROXY_UID is {0}: the proxy must have a uid of its own, not that of root")]
+    #[error("{variable} is {0}: the proxy must have a uid of its own, not root's", variable = env::PROXY_UID)]
     Uid(u32),
     #[error("nft cannot be run: {0}")]
     Spawn(std::io::Error),

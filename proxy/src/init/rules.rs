@@ -26,7 +26,7 @@
 //! The uid is that of the credentials with which a socket's file was opened; changing the owner of
 //! the socket afterwards does not change it.
 
-use crate::ports;
+use exeat_api::ports;
 use serde_json::{Value, json};
 
 pub(super) const FAMILY: &str = "inet";

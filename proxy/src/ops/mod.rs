@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use exeat_api::paths;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
@@ -47,10 +48,10 @@ pub fn router(
     metrics: Arc<ProxyMetrics>,
 ) -> Router {
     Router::new()
-        .route("/livez", get(|| async { "ok" }))
-        .route("/startupz", get(ready))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(render))
+        .route(paths::LIVEZ, get(|| async { "ok" }))
+        .route(paths::STARTUPZ, get(ready))
+        .route(paths::READYZ, get(ready))
+        .route(paths::METRICS, get(render))
         .with_state(Ops { health, policies, metrics })
 }
 

@@ -76,6 +76,8 @@ impl Assembly {
             AuditLog::open(self.spool, Arc::clone(&policies), Arc::clone(&metrics))
                 .context("the audit spool cannot be opened")?;
         let mut tasks = Tasks::default();
+        let spool = audit.clone();
+        tasks.forever("audit-spool", async move { spool.over().await });
         match self.source {
             Source::Control { publish, roots } => {
                 let snapshots = Snapshots {

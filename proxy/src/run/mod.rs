@@ -18,13 +18,14 @@ use crate::spool::{AuditLog, SpoolConfig, now};
 use crate::state::PolicyState;
 use crate::tls::PodCa;
 use anyhow::{Context as _, anyhow};
-use exeat_audit::record::{Genesis, Record};
+use exeat_audit::record::{Genesis, Kind, RecordRef};
 use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -33,7 +34,18 @@ use tokio::time::sleep;
 /// How long connections, and then the last audit, may take when the pod ends.
 const DRAIN: Duration = Duration::from_secs(5);
 const LAST_AUDIT: Duration = Duration::from_secs(5);
-const HEARTBEAT: Duration = Duration::from_secs(30);
+const HEARTBEAT: Duration = Duration::from_millis(exeat_audit::verify::HEARTBEAT_MS);
+
+/// The runtime that traffic runs on. With one worker nothing is handed from thread to thread.
+///
+/// # Errors
+/// When threads cannot be made.
+pub fn runtime(workers: u16) -> std::io::Result<Runtime> {
+    if workers <= 1 {
+        return Builder::new_current_thread().enable_all().build();
+    }
+    Builder::new_multi_thread().worker_threads(usize::from(workers)).enable_all().build()
+}
 
 /// Runs until SIGTERM, then drains.
 ///
@@ -46,8 +58,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let gate = proxy.gate.clone();
     let server = Arc::new(Server { gate, synthetic, zone: zone(&args.cluster_domain) });
     let (stop, stopping) = watch::channel(false);
-    let mut captures =
-        listen(&args, &proxy.front, &server, &mut proxy.tasks, &stopping).await?;
+    let mut captures = listen(&args, &proxy.front, &server, &mut proxy.tasks, &stopping).await?;
     let health = Arc::new(Health::default());
     beside(&args, &mut proxy, &health).await?;
     health.serving.store(true, Ordering::Release);
@@ -203,7 +214,7 @@ fn has_ipv6(if_inet6: &str) -> bool {
 async fn heartbeat(audit: AuditLog) {
     loop {
         sleep(HEARTBEAT).await;
-        audit.record(Record::heartbeat(now())).await;
+        audit.record(RecordRef::new(Kind::Heartbeat, &now()));
     }
 }
 

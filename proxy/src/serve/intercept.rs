@@ -36,8 +36,9 @@ impl Front {
                 return Err(error);
             }
         };
-        let (config, refusal) =
-            self.leaf_for(&to.host, start.client_hello().server_name()).map_err(io::Error::other)?;
+        let (config, refusal) = self
+            .leaf_for(&to.host, start.client_hello().server_name())
+            .map_err(io::Error::other)?;
         let stream = match timeout(HANDSHAKE, start.into_stream(config)).await? {
             Ok(stream) => stream,
             Err(error) => {

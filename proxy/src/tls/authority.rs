@@ -7,6 +7,7 @@
 //! reader sees the old or the new one, never half of one.
 
 use super::truststore;
+use exeat_api::pod::{BUNDLE_FILE, CA_FILE, TRUST_STORE_FILE};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
@@ -31,10 +32,6 @@ pub(super) const LEAF_LIFE: Duration = Duration::from_secs(2 * 24 * 3600);
 const BACKDATED: Duration = Duration::from_secs(3600);
 
 const KEY_FILE: &str = "ca.key";
-const CERTIFICATE_FILE: &str = "ca.crt";
-const BUNDLE_FILE: &str = "bundle.crt";
-/// The bundle for Java.
-const TRUST_STORE_FILE: &str = "truststore.p12";
 
 /// Why there is no authority.
 #[derive(Debug, Error)]
@@ -83,7 +80,7 @@ impl PodCa {
             native: native_roots(),
             trust_dir: trust_dir.to_owned(),
         };
-        write_whole(&trust_dir.join(CERTIFICATE_FILE), ca.certificate.as_bytes(), 0o644)?;
+        write_whole(&trust_dir.join(CA_FILE), ca.certificate.as_bytes(), 0o644)?;
         ca.write_bundle(additional_roots)?;
         Ok(ca)
     }
@@ -129,7 +126,7 @@ impl PodCa {
 
     fn load(keys_dir: &Path) -> Result<Option<(String, String)>, AuthorityError> {
         let key = read_if_there(&keys_dir.join(KEY_FILE))?;
-        let path = keys_dir.join(CERTIFICATE_FILE);
+        let path = keys_dir.join(CA_FILE);
         let certificate = read_if_there(&path)?;
         let (Some(key), Some(certificate)) = (key, certificate) else { return Ok(None) };
         CertificateDer::from_pem_slice(certificate.as_bytes())
@@ -150,7 +147,7 @@ impl PodCa {
         let certificate = params.self_signed(&key)?.pem();
         let key = key.serialize_pem();
         write_whole(&keys_dir.join(KEY_FILE), key.as_bytes(), 0o600)?;
-        write_whole(&keys_dir.join(CERTIFICATE_FILE), certificate.as_bytes(), 0o644)?;
+        write_whole(&keys_dir.join(CA_FILE), certificate.as_bytes(), 0o644)?;
         Ok((key, certificate))
     }
 }
@@ -248,7 +245,7 @@ mod tests {
     fn a_half_written_authority_is_made_anew() {
         let (keys, trust) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let first = PodCa::load_or_create(keys.path(), trust.path(), "").unwrap();
-        fs::remove_file(keys.path().join(CERTIFICATE_FILE)).unwrap();
+        fs::remove_file(keys.path().join(CA_FILE)).unwrap();
         let second = PodCa::load_or_create(keys.path(), trust.path(), "").unwrap();
         assert_ne!(first.certificate_pem(), second.certificate_pem());
     }

@@ -1,12 +1,11 @@
 //! The bundle of roots as Java reads it: a PKCS#12 store (RFC 7292) of trusted certificates. It
 //! holds nothing secret; its password is the one that Java's own store has.
 
+use exeat_api::pod::TRUST_STORE_PASSWORD;
 use p12_keystore::{Certificate, KeyStore, KeyStoreEntry};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-/// What `javax.net.ssl.trustStorePassword` must say.
-pub const PASSWORD: &str = "changeit";
 /// The password is public, so that rounds of hashing would protect nothing.
 const ROUNDS: u32 = 1;
 
@@ -25,7 +24,7 @@ pub fn from_pem(bundle: &str) -> Result<Vec<u8>, p12_keystore::error::Error> {
             None => tracing::warn!(number, "Root certificate left out of the trust store"),
         }
     }
-    store.writer(PASSWORD).encryption_iterations(ROUNDS).mac_iterations(ROUNDS).write()
+    store.writer(TRUST_STORE_PASSWORD).encryption_iterations(ROUNDS).mac_iterations(ROUNDS).write()
 }
 
 #[cfg(test)]
@@ -41,7 +40,8 @@ mod tests {
         let (one, other) = (root(), root());
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let store = from_pem(&format!("{}{broken}\n{}", one.pem(), other.pem())).unwrap();
-        let read = KeyStore::from_pkcs12(&store, PASSWORD, Pkcs12ImportPolicy::Strict).unwrap();
+        let read = KeyStore::from_pkcs12(&store, TRUST_STORE_PASSWORD, Pkcs12ImportPolicy::Strict)
+            .unwrap();
         let mut found: Vec<_> = read
             .entries()
             .map(|(_, entry)| match entry {

@@ -200,7 +200,7 @@ async fn a_long_method_is_refused_and_recorded() {
 
         let records = world.records().await;
         let cut = format!("\"method\":\"{}…\"", "M".repeat(32));
-        assert_eq!(records.matches(&cut).count(), 2, "{records}");
-        assert_eq!(records.matches("\"effect\":\"Deny\"").count(), 2, "{records}");
+        assert!(records.contains(&cut), "{records}");
+        assert_eq!(world.denials(2).await, 2);
     }
 }

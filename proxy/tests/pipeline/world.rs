@@ -1,7 +1,7 @@
 //! A pod, its proxy, and the world around it, on loopback.
 
 use bytes::Bytes;
-use exeat_audit::record::Genesis;
+use exeat_audit::record::{Genesis, Record};
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
@@ -323,7 +323,28 @@ impl World {
                 all.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap()));
             }
         }
-        all.replace('\\', "")
+        // What is not written yet of a segment is zeros.
+        all.replace(['\\', '\0'], "")
+    }
+
+    /// How many refusals the records state. Equal ones are folded into one record with a count that
+    /// follows later: waited for up to `expected`.
+    pub(crate) async fn denials(&self, expected: u64) -> u64 {
+        let mut stated = 0;
+        for _ in 0..100 {
+            let text = self.records().await;
+            let records = text.match_indices("{\"v\":").filter_map(|(at, _)| {
+                let mut read =
+                    serde_json::Deserializer::from_str(&text[at..]).into_iter::<Record>();
+                read.next()?.ok()
+            });
+            let denied = records.filter(|record| record.effect.as_deref() == Some("Deny"));
+            stated = denied.map(|record| record.count.unwrap_or(1)).sum();
+            if stated >= expected {
+                break;
+            }
+        }
+        stated
     }
 }
 

@@ -1,10 +1,11 @@
 //! What no container of an agent's may have.
 
 use super::super::harden::ALLOWED_CAPABILITIES;
-use super::super::names::*;
 use super::super::pod::{ContainerView, PodView};
 use super::super::refusal::Refusal;
 use super::{confinement, windows};
+use exeat_api::pod::{RESERVED_PATHS, TRUST_VOLUME, is_reserved};
+use exeat_api::ports::OF_THE_PROXY;
 use k8s_openapi::api::core::v1::{LifecycleHandler, Probe};
 use serde_json::Value;
 
@@ -76,7 +77,7 @@ fn ports(c: &ContainerView<'_>) -> Vec<Refusal> {
                        policy";
             found.push(Refusal::new(format!("{}.ports[{i}].hostPort", c.field), problem, fix));
         }
-        if PROXY_PORTS.contains(&port.container_port) {
+        if OF_THE_PROXY.iter().any(|&own| i32::from(own) == port.container_port) {
             let problem = format!("{} is a port of the proxy's", port.container_port);
             let field = format!("{}.ports[{i}].containerPort", c.field);
             found.push(Refusal::new(field, problem, "listen on another port"));

@@ -8,10 +8,11 @@ mod container;
 mod fields;
 mod volume;
 
-use super::names::*;
 use super::pod::PodView;
 use super::refusal::Refusal;
 use super::uid;
+use exeat_api::labels::INJECTED_ANNOTATION;
+use exeat_api::pod::{INIT_CONTAINER, PROXY_CONTAINER, RESERVED_PREFIX, is_reserved};
 use k8s_openapi::api::core::v1::{AppArmorProfile, SELinuxOptions, SeccompProfile};
 
 /// Sysctls of the pod's own namespaces that change nothing about where traffic goes.

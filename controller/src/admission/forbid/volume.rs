@@ -3,9 +3,10 @@
 //! Only kinds that were looked at are allowed. A volume that names a server is mounted by the
 //! node, so what the agent writes into it would leave past the proxy.
 
-use super::super::names::{IDENTITY_AUDIENCE, is_reserved};
 use super::super::pod::PodView;
 use super::super::refusal::Refusal;
+use exeat_api::audiences;
+use exeat_api::pod::is_reserved;
 use serde_json::Value;
 
 const ALLOWED: [&str; 9] = [
@@ -86,11 +87,11 @@ fn projections(at: &str, projected: &Value) -> Vec<Refusal> {
             }
             for key in ["audience", "signerName"] {
                 let ours =
-                    |name: &str| name.trim().to_ascii_lowercase().starts_with(IDENTITY_AUDIENCE);
+                    |name: &str| name.trim().to_ascii_lowercase().starts_with(audiences::PROXY);
                 if value[key].as_str().is_some_and(ours) {
                     let problem = "with this the agent could speak to the controller as the proxy";
                     let fix =
-                        format!("name another; those beginning {IDENTITY_AUDIENCE} are Exeat's");
+                        format!("name another; those beginning {} are Exeat's", audiences::PROXY);
                     found.push(Refusal::new(format!("{at}.{kind}.{key}"), problem, fix));
                 }
             }

@@ -1,8 +1,9 @@
 //! Reading: filters become conditions on indexed columns.
 
 use super::StoreError;
-use exeat_audit::batch::{Entry, SignedHead};
+use exeat_audit::chain::Entry;
 use exeat_audit::filter::{Condition, Filter, Term};
+use exeat_audit::head::SignedHead;
 use exeat_audit::verify::STALE_MS;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};

@@ -2,9 +2,9 @@
 
 use super::super::ingest::{Prepared, Refusal, Row, unverified};
 use super::{Delivered, Delivery, StoreError};
-use exeat_audit::batch::SignedHead;
 use exeat_audit::chain::Link;
-use exeat_audit::head::PublicKey;
+use exeat_audit::head::SignedHead;
+use exeat_audit::key::PublicKey;
 use exeat_audit::record::Kind;
 use rusqlite::{Connection, OptionalExtension, Savepoint, Transaction, params};
 
@@ -27,11 +27,6 @@ struct Known {
     last_link: Link,
     head: SignedHead,
     closed: bool,
-}
-
-enum Step {
-    Stored(Stored),
-    Refused(Refusal),
 }
 
 /// Stores a group in one transaction; each delivery is answered after the commit, and one that
@@ -59,27 +54,20 @@ pub(super) fn commit(connection: &mut Connection, group: Vec<Delivery>) {
 
 fn within(transaction: &mut Transaction<'_>, batch: Prepared, now: u64) -> Delivered {
     let savepoint = transaction.savepoint()?;
-    match store(&savepoint, batch, now)? {
-        Step::Stored(stored) => {
-            savepoint.commit()?;
-            Ok(Ok(stored))
-        }
-        Step::Refused(refusal) => {
-            // A fork has written its evidence; any other refusal has written nothing.
-            savepoint.commit()?;
-            Ok(Err(refusal))
-        }
-    }
+    let delivered = store(&savepoint, batch, now)?;
+    // A fork has written its evidence; any other refusal has written nothing.
+    savepoint.commit()?;
+    Ok(delivered)
 }
 
-fn store(at: &Savepoint<'_>, batch: Prepared, now: u64) -> Result<Step, StoreError> {
+fn store(at: &Savepoint<'_>, batch: Prepared, now: u64) -> Delivered {
     let known = known(at, batch.chain.as_str())?;
     let key = known.as_ref().map(|known| known.key).or(batch.key);
     let Some(key) = key else {
-        return Ok(Step::Refused(unverified("nothing of this chain is stored; send from entry 0")));
+        return Ok(Err(unverified("nothing of this chain is stored; send from entry 0")));
     };
     if let Err(error) = batch.head.verify(&key) {
-        return Ok(Step::Refused(unverified(error)));
+        return Ok(Err(unverified(error)));
     }
     match known {
         None => begin(at, batch, &key, now),
@@ -87,14 +75,9 @@ fn store(at: &Savepoint<'_>, batch: Prepared, now: u64) -> Result<Step, StoreErr
     }
 }
 
-fn begin(
-    at: &Savepoint<'_>,
-    batch: Prepared,
-    key: &PublicKey,
-    now: u64,
-) -> Result<Step, StoreError> {
+fn begin(at: &Savepoint<'_>, batch: Prepared, key: &PublicKey, now: u64) -> Delivered {
     let Some(last) = batch.rows.last() else {
-        return Ok(Step::Refused(unverified("nothing of this chain is stored; send from entry 0")));
+        return Ok(Err(unverified("nothing of this chain is stored; send from entry 0")));
     };
     let (seq, closed) = (last.seq, last.record.kind == Kind::Close);
     at.execute(
@@ -114,15 +97,10 @@ fn begin(
         ],
     )?;
     insert(at, at.last_insert_rowid(), &batch.rows)?;
-    Ok(Step::Stored(Stored { seq, added: batch.rows }))
+    Ok(Ok(Stored { seq, added: batch.rows }))
 }
 
-fn extend(
-    at: &Savepoint<'_>,
-    known: Known,
-    mut batch: Prepared,
-    now: u64,
-) -> Result<Step, StoreError> {
+fn extend(at: &Savepoint<'_>, known: Known, mut batch: Prepared, now: u64) -> Delivered {
     if let Some(fork) = contradiction(at, &known, &batch)? {
         return refuse_fork(at, &known, &batch, fork, now);
     }
@@ -133,15 +111,15 @@ fn extend(
     {
         if first.seq != known.last_seq + 1 {
             let next = known.last_seq + 1;
-            return Ok(Step::Refused(unverified(format!("entry {next} comes next"))));
+            return Ok(Err(unverified(format!("entry {next} comes next"))));
         }
         if known.last_link.next(first.seq, first.text.as_bytes()) != first.link {
             let problem = format!("entry {} does not continue what is stored", first.seq);
-            return Ok(Step::Refused(unverified(problem)));
+            return Ok(Err(unverified(problem)));
         }
     }
     if added.is_empty() && batch.head.seq > known.last_seq {
-        return Ok(Step::Refused(unverified("the head covers entries that are not stored")));
+        return Ok(Err(unverified("the head covers entries that are not stored")));
     }
     insert(at, known.id, &added)?;
     let seq = added.last().map_or(known.last_seq, |row| row.seq);
@@ -164,7 +142,7 @@ fn extend(
             number(now)?
         ],
     )?;
-    Ok(Step::Stored(Stored { seq, added }))
+    Ok(Ok(Stored { seq, added }))
 }
 
 /// The first sequence at which the batch says otherwise than the store, and what it says. Links
@@ -207,7 +185,7 @@ fn refuse_fork(
     batch: &Prepared,
     (seq, stored, claimed): (u64, String, String),
     now: u64,
-) -> Result<Step, StoreError> {
+) -> Delivered {
     tracing::error!(chain = %batch.chain, seq, "Audit chain forked");
     at.execute("UPDATE chains SET broken = 1 WHERE id = ?1", [known.id])?;
     let kept: i64 =
@@ -219,7 +197,7 @@ fn refuse_fork(
             params![known.id, number(now)?, number(seq)?, stored, claimed, json(&batch.head)?],
         )?;
     }
-    Ok(Step::Refused(Refusal::Fork { seq }))
+    Ok(Err(Refusal::Fork { seq }))
 }
 
 fn insert(at: &Savepoint<'_>, chain: i64, rows: &[Row]) -> Result<(), StoreError> {

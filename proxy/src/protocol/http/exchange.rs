@@ -145,10 +145,10 @@ impl Inner {
         body: Leftover,
     ) -> Result<Decided, Refused> {
         let gate = &self.http.gate;
-        let allowed = gate.pass(ask).await.map_err(|denied| Refused {
-            refusal: denied.refusal,
-            observed: denied.observed,
-        })?;
+        let allowed = gate
+            .pass(ask)
+            .await
+            .map_err(|denied| Refused { refusal: denied.refusal, observed: denied.observed })?;
         let recheck = |scanned| allowed.standing(gate, Carries::Sent(scanned));
         if allowed.body_patterns().is_empty() {
             let body = if target.websocket {
@@ -174,8 +174,7 @@ impl Inner {
         let mut held: Inspected =
             hold(body, patterns, &self.http.budget, refusal).await.map_err(refuse)?;
         let would = held.matched.then(|| format!("Deny {}", allowed.body_refusal().code()));
-        let noted =
-            Noted { body_digest: held.digest.take(), observed: would, ..Noted::default() };
+        let noted = Noted { body_digest: held.digest.take(), observed: would, ..Noted::default() };
         // Where policies only observe, a match did not stop the body.
         let scanned = if allowed.observing() { &[] } else { allowed.body_patterns() };
         let body = Outgoing::inspected(held, recheck(scanned.to_vec()));
@@ -207,12 +206,8 @@ impl Inner {
         let standing = allowed.standing(gate, Carries::Answer);
         let (mut parts, incoming) = response.into_parts();
         headers::incoming(&mut parts.headers);
-        let closing = Closing {
-            session: self.clone(),
-            recorded,
-            ending,
-            upstream: Some((key, upstream)),
-        };
+        let closing =
+            Closing { session: self.clone(), recorded, ending, upstream: Some((key, upstream)) };
         let mut response = Response::new(Either::Right(Relayed::new(incoming, standing, closing)));
         *response.status_mut() = parts.status;
         *response.headers_mut() = parts.headers;

@@ -5,10 +5,12 @@
 //! Content-Length beside Transfer-Encoding, codings other than `chunked`, chunk extensions, and
 //! header names that turn into framing headers where `_` is read as `-`.
 //!
-//! [`Framing`] is a machine without input or output: bytes in, bytes that were found good out.
+//! [`Framing`] is a machine without input or output: it says how many bytes of what it is shown are
+//! good. What is good stays where it is; only a head or line that comes in pieces is copied.
 
 use crate::refusal::Refusal;
 use bytes::BytesMut;
+use memchr::{memchr, memchr3_iter, memmem};
 use thiserror::Error;
 
 /// A request's head may be this long. Beyond it the request is refused.
@@ -78,8 +80,10 @@ impl Violation {
 #[derive(Debug)]
 pub struct Framing {
     state: State,
-    /// The line or head being collected.
+    /// The beginning of a line or head whose end has not come.
     held: Vec<u8>,
+    /// How much of that beginning was looked at.
+    seen: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,41 +113,42 @@ pub enum BodyLength {
 
 impl Default for Framing {
     fn default() -> Self {
-        Self { state: State::Head, held: Vec::with_capacity(1024) }
+        Self { state: State::Head, held: Vec::new(), seen: 0 }
     }
 }
 
 impl Framing {
     /// Reads `input` whole and appends to `good` what may be passed on. A head is passed on only
     /// once it is complete and found good. After an error the machine must not be used again.
-    pub fn read(&mut self, mut input: &[u8], good: &mut BytesMut) -> Result<(), Violation> {
-        while !input.is_empty() {
-            input = match self.state {
-                State::Head => self.head(input, good)?,
-                State::Body(left) => {
-                    let (rest, left) = pass(input, left, good);
-                    self.state = if left == 0 { State::Head } else { State::Body(left) };
-                    rest
-                }
-                State::ChunkSize => self.chunk_size(input, good)?,
-                State::ChunkData(left) => {
-                    let (rest, left) = pass(input, left, good);
-                    self.state =
-                        if left == 0 { State::ChunkEnd(0) } else { State::ChunkData(left) };
-                    rest
-                }
-                State::ChunkEnd(seen) => {
-                    if input[0] != b"\r\n"[usize::from(seen)] {
-                        return Err(Violation::Chunk);
-                    }
-                    good.extend_from_slice(&input[..1]);
-                    self.state = if seen == 0 { State::ChunkEnd(1) } else { State::ChunkSize };
-                    &input[1..]
-                }
-                State::Trailers => self.trailers(input, good)?,
-            };
+    ///
+    /// # Errors
+    /// The violation; what came before it is in `good`.
+    pub fn read(&mut self, input: &[u8], good: &mut BytesMut) -> Result<(), Violation> {
+        if self.held.is_empty() {
+            let (passed, violation) = self.advance(input);
+            good.extend_from_slice(&input[..passed]);
+            return violation.map_or(Ok(()), Err);
         }
-        Ok(())
+        let mut all = std::mem::take(&mut self.held);
+        all.extend_from_slice(input);
+        let (passed, violation) = self.step(&all);
+        good.extend_from_slice(&all[..passed]);
+        all.drain(..passed);
+        self.held = all;
+        violation.map_or(Ok(()), Err)
+    }
+
+    /// Whether nothing is held, so that [`advance`](Self::advance) may be used.
+    pub fn is_clear(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// As [`read`](Self::read), for a machine that holds nothing: returns how many bytes at the
+    /// beginning of `input` may be passed on. The rest is held here, and must not be passed on.
+    pub fn advance(&mut self, input: &[u8]) -> (usize, Option<Violation>) {
+        let (passed, violation) = self.step(input);
+        self.held.extend_from_slice(&input[passed..]);
+        (passed, violation)
     }
 
     /// Whether the message's head is complete and its body is not.
@@ -151,65 +156,91 @@ impl Framing {
         self.state != State::Head
     }
 
-    fn head<'a>(&mut self, input: &'a [u8], good: &mut BytesMut) -> Result<&'a [u8], Violation> {
-        let known = self.held.len();
-        self.held.extend_from_slice(input);
-        let from = known.saturating_sub(3);
-        let Some(at) = self.held[from..].windows(4).position(|four| four == b"\r\n\r\n") else {
+    /// Looks at bytes that begin where the last ones that passed ended. Returns how many pass.
+    fn step(&mut self, input: &[u8]) -> (usize, Option<Violation>) {
+        let mut passed = 0;
+        while passed < input.len() {
+            match self.one(&input[passed..]) {
+                Ok(0) => {
+                    self.seen = input.len() - passed;
+                    return (passed, None);
+                }
+                Ok(more) => {
+                    passed += more;
+                    self.seen = 0;
+                }
+                Err(violation) => return (passed, Some(violation)),
+            }
+        }
+        (passed, None)
+    }
+
+    /// One head, line or run of body bytes. Zero: its end has not come.
+    fn one(&mut self, input: &[u8]) -> Result<usize, Violation> {
+        match self.state {
+            State::Head => self.head(input),
+            State::Body(left) => {
+                let (taken, left) = run(input, left);
+                self.state = if left == 0 { State::Head } else { State::Body(left) };
+                Ok(taken)
+            }
+            State::ChunkSize => self.chunk_size(input),
+            State::ChunkData(left) => {
+                let (taken, left) = run(input, left);
+                self.state = if left == 0 { State::ChunkEnd(0) } else { State::ChunkData(left) };
+                Ok(taken)
+            }
+            State::ChunkEnd(seen) => {
+                if input[0] != b"\r\n"[usize::from(seen)] {
+                    return Err(Violation::Chunk);
+                }
+                self.state = if seen == 0 { State::ChunkEnd(1) } else { State::ChunkSize };
+                Ok(1)
+            }
+            State::Trailers => self.trailer(input),
+        }
+    }
+
+    fn head(&mut self, input: &[u8]) -> Result<usize, Violation> {
+        let from = self.seen.saturating_sub(3);
+        let Some(at) = memmem::find(&input[from..], b"\r\n\r\n") else {
             // Found early, so that a head that can no longer become good does not wait for an
             // end that never comes.
-            if self.held.len() > HEAD_LIMIT {
+            if input.len() > HEAD_LIMIT {
                 return Err(Violation::HeadTooLong);
             }
-            check_lines(&self.held, known)?;
-            return Ok(&[]);
+            check_lines(input, self.seen)?;
+            return Ok(0);
         };
         let end = from + at + 4;
         if end > HEAD_LIMIT {
             return Err(Violation::HeadTooLong);
         }
-        let length = check_head(&self.held[..end])?;
-        good.extend_from_slice(&self.held[..end]);
-        self.held.clear();
-        self.state = match length {
+        self.state = match check_head(&input[..end])? {
             BodyLength::Known(0) => State::Head,
             BodyLength::Known(length) => State::Body(length),
             BodyLength::Chunked => State::ChunkSize,
         };
-        Ok(&input[end - known..])
+        Ok(end)
     }
 
-    fn chunk_size<'a>(
-        &mut self,
-        input: &'a [u8],
-        good: &mut BytesMut,
-    ) -> Result<&'a [u8], Violation> {
-        let (line, rest) = self.line(input, 18).ok_or(Violation::Chunk)?;
-        if !line {
-            return Ok(rest);
-        }
-        let digits = self.held.strip_suffix(b"\r\n").ok_or(Violation::Chunk)?;
+    fn chunk_size(&mut self, input: &[u8]) -> Result<usize, Violation> {
+        let Some(line) = self.line(input, 18).ok_or(Violation::Chunk)? else { return Ok(0) };
+        let digits = line.strip_suffix(b"\r\n").ok_or(Violation::Chunk)?;
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
             return Err(Violation::Chunk);
         }
         let text = std::str::from_utf8(digits).map_err(|_| Violation::Chunk)?;
         let size = u64::from_str_radix(text, 16).map_err(|_| Violation::Chunk)?;
-        good.extend_from_slice(&self.held);
-        self.held.clear();
         self.state = if size == 0 { State::Trailers } else { State::ChunkData(size) };
-        Ok(rest)
+        Ok(line.len())
     }
 
-    fn trailers<'a>(
-        &mut self,
-        input: &'a [u8],
-        good: &mut BytesMut,
-    ) -> Result<&'a [u8], Violation> {
-        let (line, rest) = self.line(input, TRAILER_LIMIT).ok_or(Violation::HeadTooLong)?;
-        if !line {
-            return Ok(rest);
-        }
-        let text = self.held.strip_suffix(b"\r\n").ok_or(Violation::LineEnding)?;
+    fn trailer(&mut self, input: &[u8]) -> Result<usize, Violation> {
+        let Some(line) = self.line(input, TRAILER_LIMIT).ok_or(Violation::HeadTooLong)? else {
+            return Ok(0);
+        };
+        let text = line.strip_suffix(b"\r\n").ok_or(Violation::LineEnding)?;
         if text.is_empty() {
             self.state = State::Head;
         } else {
@@ -218,35 +249,34 @@ impl Framing {
                 return Err(Violation::HeaderName);
             }
         }
-        good.extend_from_slice(&self.held);
-        self.held.clear();
-        Ok(rest)
+        Ok(line.len())
     }
 
-    /// Collects up to and including a LF; `None` when the line is longer than `limit`.
-    fn line<'a>(&mut self, input: &'a [u8], limit: usize) -> Option<(bool, &'a [u8])> {
-        let end = input.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
-        let taken = end.unwrap_or(input.len());
-        self.held.extend_from_slice(&input[..taken]);
-        (self.held.len() <= limit).then_some((end.is_some(), &input[taken..]))
+    /// Up to and including a LF, where it has come; `None` when the line is longer than `limit`.
+    fn line<'a>(&self, input: &'a [u8], limit: usize) -> Option<Option<&'a [u8]>> {
+        let from = self.seen.min(input.len());
+        let end = memchr(b'\n', &input[from..]).map(|at| from + at + 1);
+        let length = end.unwrap_or(input.len());
+        (length <= limit).then(|| end.map(|end| &input[..end]))
     }
 }
 
-fn pass<'a>(input: &'a [u8], left: u64, good: &mut BytesMut) -> (&'a [u8], u64) {
-    let take = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
-    good.extend_from_slice(&input[..take]);
-    (&input[take..], left - take as u64)
+/// How many bytes of a run are here, and how many are still to come.
+fn run(input: &[u8], left: u64) -> (usize, u64) {
+    let taken = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
+    (taken, left - taken as u64)
 }
 
 /// No bare CR, no bare LF, no NUL among what came behind the first `known` bytes. A CR at the
 /// very end may yet be completed.
 fn check_lines(held: &[u8], known: usize) -> Result<(), Violation> {
-    for at in known..held.len() {
-        let before = at.checked_sub(1).map(|at| held[at]);
+    // What was last seen may have been a CR, which what follows has to complete.
+    let from = known.saturating_sub(1);
+    for at in memchr3_iter(b'\r', b'\n', 0, &held[from..]).map(|at| from + at) {
         let good = match held[at] {
-            b'\n' => before == Some(b'\r'),
-            0 => false,
-            _ => before != Some(b'\r'),
+            b'\r' => held.get(at + 1).is_none_or(|next| *next == b'\n'),
+            b'\n' => at > 0 && held[at - 1] == b'\r',
+            _ => false,
         };
         if !good {
             return Err(Violation::LineEnding);
@@ -348,8 +378,25 @@ fn exactly(name: &[u8], wanted: &str) -> bool {
     name.eq_ignore_ascii_case(wanted.as_bytes())
 }
 
+/// `tchar` of RFC 9110 §5.6.2.
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    TOKEN[usize::from(byte)]
 }
 
 /// The method of the request that stands in for a refused one, so that hyper can answer it. No

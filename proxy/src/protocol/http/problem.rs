@@ -48,10 +48,9 @@ pub(super) fn response(refusal: &Refusal) -> Response<Full<Bytes>> {
 
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::Malformed(_)
-        | Refusal::HostName(_)
-        | Refusal::Path(_)
-        | Refusal::BodyBroken => StatusCode::BAD_REQUEST,
+        Refusal::Malformed(_) | Refusal::HostName(_) | Refusal::Path(_) | Refusal::BodyBroken => {
+            StatusCode::BAD_REQUEST
+        }
         Refusal::Expectation => StatusCode::EXPECTATION_FAILED,
         Refusal::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
         Refusal::Overloaded | Refusal::AuditFailure => StatusCode::SERVICE_UNAVAILABLE,

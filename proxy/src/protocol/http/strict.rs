@@ -13,8 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-const READ_SIZE: usize = 16 * 1024;
-
 /// Ends the checks once a connection has changed protocol.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Switch(Arc<AtomicBool>);
@@ -31,9 +29,9 @@ impl Switch {
 pub(super) struct Strict<T> {
     inner: T,
     framing: Framing,
-    /// Checked, not yet read by hyper.
+    /// Checked, not yet read by hyper. Empty but for heads that came in pieces and stand-ins: what
+    /// is found good is passed on in the buffer that it was read into.
     good: BytesMut,
-    buffer: Box<[u8]>,
     refused: Option<Violation>,
     switch: Switch,
 }
@@ -44,7 +42,6 @@ impl<T> Strict<T> {
             inner,
             framing: Framing::default(),
             good: BytesMut::new(),
-            buffer: vec![0; READ_SIZE].into_boxed_slice(),
             refused: None,
             switch: Switch::default(),
         }
@@ -61,18 +58,27 @@ impl<T> Strict<T> {
         self.good.advance(take);
     }
 
-    fn check(&mut self, read: usize) {
+    /// Checks what was read behind the first `before` bytes of `buf`, and leaves in it what may be
+    /// passed on.
+    fn check(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
         if self.switch.0.load(Ordering::Acquire) {
-            self.good.extend_from_slice(&self.buffer[..read]);
-        } else if let Err(violation) = self.framing.read(&self.buffer[..read], &mut self.good) {
-            self.refused = Some(violation);
-            if !self.framing.in_body() {
-                let head = format!(
-                    "{STAND_IN_METHOD} /{} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n",
-                    violation.index()
-                );
-                self.good.extend_from_slice(head.as_bytes());
-            }
+            return;
+        }
+        let read = &buf.filled()[before..];
+        let (passed, violation) = if self.framing.is_clear() {
+            self.framing.advance(read)
+        } else {
+            (0, self.framing.read(read, &mut self.good).err())
+        };
+        buf.set_filled(before + passed);
+        let Some(violation) = violation else { return };
+        self.refused = Some(violation);
+        if !self.framing.in_body() {
+            let head = format!(
+                "{STAND_IN_METHOD} /{} HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n",
+                violation.index()
+            );
+            self.good.extend_from_slice(head.as_bytes());
         }
     }
 }
@@ -106,13 +112,15 @@ impl<T: AsyncRead + Unpin> AsyncRead for Strict<T> {
                 Some(_) => return Poll::Pending,
                 None => {}
             }
-            let mut read = ReadBuf::new(&mut this.buffer);
-            ready!(Pin::new(&mut this.inner).poll_read(cx, &mut read))?;
-            let read = read.filled().len();
-            if read == 0 {
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+            if buf.filled().len() == before {
                 return Poll::Ready(Ok(()));
             }
-            this.check(read);
+            this.check(buf, before);
+            if buf.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
         }
     }
 }

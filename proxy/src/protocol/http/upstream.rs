@@ -163,12 +163,7 @@ impl Inner {
     }
 
     /// HTTP/2, put into the pool at once: others may share it.
-    async fn http2<T>(
-        &self,
-        key: &Key,
-        stream: T,
-        address: SocketAddr,
-    ) -> Result<Upstream, Refusal>
+    async fn http2<T>(&self, key: &Key, stream: T, address: SocketAddr) -> Result<Upstream, Refusal>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

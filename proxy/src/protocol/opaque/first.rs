@@ -13,8 +13,7 @@ use exeat_policy::normal::{Host, Name};
 use exeat_policy::pattern::Scheme;
 use std::sync::Arc;
 
-const DISGUISED: Refusal =
-    Refusal::Malformed("HTTP or TLS where requests are decided one by one");
+const DISGUISED: Refusal = Refusal::Malformed("HTTP or TLS where requests are decided one by one");
 
 /// What the first bytes may be of a connection that was let pass without TLS.
 pub(super) struct First {

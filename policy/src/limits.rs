@@ -1,0 +1,30 @@
+//! How much one policy may hold. The compiler and the schema of the custom resources enforce the
+//! same numbers, so that what the API server stores compiles, and what compiles can be stored.
+//!
+//! Lengths of text are in characters (Unicode scalar values), as `maxLength` counts them.
+
+/// Most rules of one policy.
+pub const MAX_RULES: usize = 256;
+
+/// Longest name of a rule.
+pub const MAX_RULE_NAME: usize = 63;
+/// What a rule may be called: a label of RFC 1123, as Kubernetes names most objects. Anchored, in
+/// the syntax of RE2.
+pub const RULE_NAME_PATTERN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+
+/// Longest resource of a rule.
+pub const MAX_RESOURCE: usize = 2048;
+/// Longest reason of a rule.
+pub const MAX_REASON: usize = 512;
+
+/// Most methods of one rule.
+pub const MAX_METHODS: usize = 16;
+/// Longest method.
+pub const MAX_METHOD: usize = 32;
+/// What a method may be: capitals, as RFC 9110 registers them. Anchored, in the syntax of RE2.
+pub const METHOD_PATTERN: &str = "^[A-Z][A-Z-]*$";
+
+/// Most body patterns of one rule.
+pub const MAX_BODY_PATTERNS: usize = 64;
+/// Longest body pattern.
+pub const MAX_BODY_PATTERN: usize = 512;

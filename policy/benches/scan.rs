@@ -52,15 +52,15 @@ const WORDS: [&str; 48] = [
     "important",
     "example",
     "against",
-    "password's",
+    "window",
     "account",
     "company",
     "understand",
     "keyed",
-    "tokens",
+    "paper",
     "question",
     "secretary",
-    "privates",
+    "garden",
 ];
 
 const LITERALS: [&str; 64] = [
@@ -213,7 +213,9 @@ fn scan(c: &mut Criterion) {
         for (kind, body) in &bodies {
             let run = || {
                 let mut scanner = Scanner::new(patterns);
-                black_box(body).chunks(CHUNK).for_each(|chunk| drop(scanner.push(chunk)));
+                for chunk in black_box(body).chunks(CHUNK) {
+                    scanner.push(chunk);
+                }
                 scanner.finish()
             };
             assert_eq!(run(), None, "{name} in {kind}");

@@ -10,10 +10,13 @@
 //! that does not makes the scan of that rule step over every byte.
 
 mod escapes;
+mod machine;
 mod patterns;
 mod prefilter;
 mod prefixes;
+mod run;
 mod scanner;
+mod shorten;
 mod views;
 
 pub use patterns::{BodyPatternError, BodyPatterns};

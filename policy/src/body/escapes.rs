@@ -5,7 +5,7 @@
 //! and the head of a literal is in the view alone if it spans what an escape puts out. Escapes of which
 //! that is not true are skipped too; behind a head, the filter takes an escape for anything.
 
-use super::prefilter::{MARGIN, Prefilter, eight_at};
+use super::prefilter::{MARGIN, MAX_HEAD, Prefilter, eight_at, four_at};
 use super::views::{Decoder, Json, NoNul, Percent, hex, unescaped};
 use memchr::{memchr, memchr2};
 
@@ -71,7 +71,7 @@ pub(super) struct Ahead<'a> {
 /// Escapes of a view that a head spans.
 #[derive(Debug, Clone, Copy)]
 struct Span {
-    /// The first of those that are near to each other.
+    /// The first of those that the same head may span.
     first: usize,
     /// The one behind which it shows.
     last: usize,
@@ -128,8 +128,8 @@ impl<'a> Ahead<'a> {
         place
     }
 
-    /// Walks the escapes of one view from `at` on, to the first of those that a head spans.
-    /// `decode` gives what an escape puts out and where it ends, or nothing where that is not known.
+    /// Walks the escapes of one view from `at` on, to the first that a head spans. `decode` gives what
+    /// an escape puts out and where it ends, or nothing where that is not known.
     fn walk<D: Decoder>(
         &self,
         at: usize,
@@ -137,21 +137,31 @@ impl<'a> Ahead<'a> {
         decode: impl Fn(usize) -> Option<([u8; 4], usize, usize)>,
     ) -> Span {
         let mut last = Recent { eight: 0, end: at };
-        // The first of the escapes that are so near to each other that a head may span them all.
-        let mut first = at;
+        // Where the last escapes begin that one head may span, in turn. Each stands for a byte of it at
+        // least, or has one behind it.
+        let mut begins = [at; MAX_HEAD];
+        let mut count = 0;
         while let Some(found) = find(&self.chunk[last.end..]) {
             let begin = last.end + found;
             if begin >= last.end + NEAR {
-                first = begin;
+                begins = [begin; MAX_HEAD];
             }
-            let span = Span { first, last: begin };
+            begins[count % MAX_HEAD] = begin;
+            count += 1;
+            let span = Span { first: begins[count % MAX_HEAD], last: begin };
             if begin + LONGEST > self.tail {
                 return span;
             }
             let Some((out, len, end)) = decode(begin) else { return span };
+            if len == 1 && !self.prefilter.has_byte(out[0]) {
+                // No head spans it, so what is before it no longer matters.
+                last = Recent { eight: 0, end };
+                begins = [end; MAX_HEAD];
+                continue;
+            }
             last.take_plain(self.chunk, begin);
             last.end = end;
-            if self.spans(&mut last, &out[..len]) || self.spans_behind::<D>(last) {
+            if self.spans::<D>(&mut last, &out[..len]) {
                 return span;
             }
         }
@@ -162,13 +172,23 @@ impl<'a> Ahead<'a> {
         Span { first: self.chunk.len(), last: self.chunk.len() }
     }
 
-    /// Whether a head ends in what an escape puts out, which is taken.
-    fn spans(&self, last: &mut Recent, out: &[u8]) -> bool {
-        out.iter().any(|byte| {
-            let neighbours = self.prefilter.has_pair(last.newest(), *byte);
-            last.push(*byte);
-            neighbours && self.prefilter.is_head(last.eight)
-        })
+    /// Whether a head has a byte of what an escape puts out, which is taken, or spans an escape that
+    /// puts out nothing. A head that goes on to the next escape is seen there.
+    fn spans<D: Decoder>(&self, last: &mut Recent, out: &[u8]) -> bool {
+        let ends = if out.len() < 2 {
+            out.iter().for_each(|byte| last.push(*byte));
+            if !self.prefilter.has_word_around(last.eight, four_at(self.chunk, last.end)) {
+                return false;
+            }
+            self.prefilter.is_head(last.eight)
+        } else {
+            out.iter().any(|byte| {
+                let neighbours = self.prefilter.has_pair(last.newest(), *byte);
+                last.push(*byte);
+                neighbours && self.prefilter.is_head(last.eight)
+            })
+        };
+        ends || self.spans_behind::<D>(*last)
     }
 
     /// Whether a head that begins before the end of `last` ends behind it. An escape so near looks at
@@ -238,10 +258,11 @@ impl<'a> Ahead<'a> {
         char::from_u32(0x10000 + (high << 10) + (second - 0xDC00)).map(|char| (char, end + 6))
     }
 
-    /// A run of NUL bytes is one escape, which puts out nothing.
+    /// A run of NUL bytes is one escape, which puts out nothing. Nothing spans one that begins at `at`.
     fn nul(&self, at: usize) -> Span {
+        let run = self.chunk[at..].iter().take_while(|b| **b == 0).count();
         self.walk::<NoNul>(
-            at,
+            at + run,
             |text| memchr(0, text),
             |begin| {
                 let run = self.chunk[begin..].iter().position(|b| *b != 0)?;

@@ -1,34 +1,31 @@
-//! Compiles body patterns into one automaton, and into what it needs to skip text.
+//! Compiles body patterns into automata, and into what it needs to skip text.
 
+use super::machine::{Machine, Pattern};
 use super::prefilter::Prefilter;
-use super::views;
+use super::shorten::shorten;
 use crate::limits::{MAX_BODY_PATTERN, MAX_BODY_PATTERNS};
-use regex_automata::dfa::{Automaton, StartKind, dense};
-use regex_automata::nfa::thompson;
-use regex_automata::util::primitives::StateID;
-use regex_automata::util::{start, syntax};
+use regex_automata::util::syntax;
 use regex_syntax::hir::Hir;
 use std::fmt;
 use thiserror::Error;
 
-/// Largest automaton of one rule, in bytes.
-const MAX_DFA: usize = 8 << 20;
-const MAX_BUILD: usize = 32 << 20;
+/// Largest automata of one rule, in bytes.
+const MAX_AUTOMATA: usize = 8 << 20;
 
 /// The compiled `denyBodyPatterns` of one rule.
 pub struct BodyPatterns {
     patterns: Vec<String>,
-    pub(super) dfa: dense::DFA<Vec<u32>>,
-    /// The state at the beginning of a body.
-    pub(super) start: StateID,
-    /// The state behind each byte, where no match has begun.
-    pub(super) after: Box<[StateID; 256]>,
-    /// None where some pattern does not begin with a literal; start states are special otherwise.
+    /// Patterns that can be skipped to, and those that cannot.
+    pub(super) groups: Vec<Group>,
+}
+
+/// Patterns whose matches are looked for in the same way.
+pub(super) struct Group {
+    /// Finds where a match may begin; none where every byte must be seen.
     pub(super) prefilter: Option<Prefilter>,
     /// Whether the bytes around a match matter.
     pub(super) looks_around: bool,
-    /// Bytes at which neither a match nor an escape begins; none where the bytes around matter.
-    pub(super) idle: Box<[bool; 256]>,
+    pub(super) machines: Vec<Machine>,
 }
 
 impl fmt::Debug for BodyPatterns {
@@ -52,7 +49,7 @@ impl BodyPatterns {
     ///
     /// # Errors
     /// For a pattern that is empty, matches the empty text, is too long, or does not parse, and
-    /// for patterns that together need an automaton over 8 MiB.
+    /// for patterns that need automata over 8 MiB, all together.
     pub fn compile(patterns: &[String]) -> Result<Self, BodyPatternError> {
         if patterns.len() > MAX_BODY_PATTERNS {
             return Err(BodyPatternError {
@@ -66,30 +63,23 @@ impl BodyPatterns {
         }
         let parsed = patterns.iter().enumerate().map(|(index, pattern)| {
             let of = |(problem, fix)| BodyPatternError { index: Some(index), problem, fix };
-            parse(pattern).map_err(of)
+            parse(pattern).map(|hir| Pattern { index, hir: shorten(hir) }).map_err(of)
         });
         let parsed = parsed.collect::<Result<Vec<_>, _>>()?;
-        let prefilter = Prefilter::new(&parsed);
-        let dfa = build(patterns, prefilter.is_some()).ok_or_else(|| {
-            too_complex((0..patterns.len()).find(|i| build(&patterns[*i..=*i], false).is_none()))
-        })?;
-        let start_at = |behind| {
-            let config = start::Config::new().look_behind(behind);
-            dfa.start_state(&config).map_err(|_| too_complex(None))
-        };
-        let start = start_at(None)?;
-        let mut after = Box::new([start; 256]);
-        for byte in 0..=u8::MAX {
-            after[usize::from(byte)] = start_at(Some(byte))?;
+        let (led, unled): (Vec<_>, Vec<_>) =
+            parsed.into_iter().partition(|p| Prefilter::new([&p.hir]).is_some());
+        let mut groups = Vec::new();
+        let mut room = MAX_AUTOMATA;
+        for patterns in [led, unled].into_iter().filter(|patterns| !patterns.is_empty()) {
+            let prefilter = Prefilter::new(patterns.iter().map(|pattern| &pattern.hir));
+            let looks_around =
+                patterns.iter().any(|pattern| !pattern.hir.properties().look_set().is_empty());
+            let (machines, left) =
+                Machine::all(&patterns, prefilter.is_some(), room).map_err(too_complex)?;
+            room = left;
+            groups.push(Group { prefilter, looks_around, machines });
         }
-        let looks_around = parsed.iter().any(|hir| !hir.properties().look_set().is_empty());
-        let mut idle = Box::new([false; 256]);
-        for byte in 0..=u8::MAX {
-            idle[usize::from(byte)] =
-                !looks_around && !views::begins_any(byte) && dfa.next_state(start, byte) == start;
-        }
-        let patterns = patterns.to_vec();
-        Ok(Self { patterns, dfa, start, after, prefilter, looks_around, idle })
+        Ok(Self { patterns: patterns.to_vec(), groups })
     }
 
     /// The patterns as written.
@@ -103,26 +93,13 @@ impl BodyPatterns {
     }
 }
 
-fn build(patterns: &[String], special_starts: bool) -> Option<dense::DFA<Vec<u32>>> {
-    dense::Builder::new()
-        .configure(
-            dense::Config::new()
-                .start_kind(StartKind::Unanchored)
-                .specialize_start_states(special_starts)
-                .accelerate(false)
-                .dfa_size_limit(Some(MAX_DFA))
-                .determinize_size_limit(Some(MAX_BUILD)),
-        )
-        .syntax(syntax_config())
-        .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(4 << 20)))
-        .build_many(patterns)
-        .ok()
-}
-
-fn too_complex(index: Option<usize>) -> BodyPatternError {
+fn too_complex(index: usize) -> BodyPatternError {
     BodyPatternError {
-        index,
-        problem: "the pattern needs too large an automaton, or a Unicode word boundary".to_owned(),
+        index: Some(index),
+        problem:
+            "the pattern needs too large an automaton, by itself or beside those of the other \
+                  patterns, or a Unicode word boundary"
+                .to_owned(),
         fix: "use ASCII classes such as (?-u:\\w) and (?-u:\\b), and smaller repetitions"
             .to_owned(),
     }

@@ -13,7 +13,7 @@ use regex_syntax::hir::Hir;
 /// Behind a place in a chunk there must be this much for the search to look at it.
 pub(super) const MARGIN: usize = MAX_LITERAL;
 /// Bytes of each literal by which it is found, at most.
-const MAX_HEAD: usize = 8;
+pub(super) const MAX_HEAD: usize = 8;
 const HEAD_BITS: u32 = 12;
 /// Small enough to stay in the nearest cache beside a chunk.
 const WORD_BITS: u32 = 16;
@@ -28,10 +28,12 @@ const KEPT_EIGHT: u64 = u64::from_le_bytes([KEPT_BITS; 8]);
 const KEPT: u128 = u128::from_le_bytes([KEPT_BITS; 16]);
 
 /// Where the matches of a set of patterns may begin.
+#[derive(Debug)]
 pub(super) struct Prefilter {
     /// Words in the heads of literals, which are their first bytes, as many as the shortest has.
     heads: Words,
-    /// Pairs of neighbouring bytes in the heads.
+    /// Bytes, and pairs of neighbouring bytes, in the heads.
+    bytes: [bool; 256],
     pairs: Bits<{ 1 << (14 - 6) }>,
     /// By the hash of a head, the first of the literals that begin with it, plus one.
     by_head: Box<[u16; 1 << HEAD_BITS]>,
@@ -53,6 +55,7 @@ struct Literal {
 }
 
 /// A set of bits.
+#[derive(Debug)]
 struct Bits<const N: usize>(Box<[u64; N]>);
 
 impl<const N: usize> Bits<N> {
@@ -67,6 +70,7 @@ impl<const N: usize> Bits<N> {
 }
 
 /// Words of one width, by hash.
+#[derive(Debug)]
 struct Words {
     bits: Bits<{ 1 << (WORD_BITS - 6) }>,
     /// In bytes, at most four.
@@ -100,7 +104,7 @@ const fn hash(word: u32) -> usize {
 
 /// Four bytes of a text, the first in the lowest place; zeros where the text ends before.
 #[inline]
-fn four_at(text: &[u8], at: usize) -> u32 {
+pub(super) fn four_at(text: &[u8], at: usize) -> u32 {
     text.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
 
@@ -113,8 +117,8 @@ pub(super) fn eight_at(text: &[u8], at: usize) -> u64 {
 impl Prefilter {
     /// None where some pattern has no literal of two bytes in front, or where literals are so common
     /// in ordinary text that the search would stop all the time.
-    pub(super) fn new(patterns: &[Hir]) -> Option<Self> {
-        let mut literals: Vec<_> = patterns.iter().flat_map(prefixes::of).collect();
+    pub(super) fn new<'h>(patterns: impl IntoIterator<Item = &'h Hir>) -> Option<Self> {
+        let mut literals: Vec<_> = patterns.into_iter().flat_map(prefixes::of).collect();
         literals.sort_unstable();
         literals.dedup();
         let head = literals.iter().map(Vec::len).min()?.min(MAX_HEAD);
@@ -130,6 +134,7 @@ impl Prefilter {
         }
         let mut filter = Self {
             heads: Words::new(width),
+            bytes: [false; 256],
             pairs: Bits(Box::new([0; 1 << (14 - 6)])),
             by_head: Box::new([0; 1 << HEAD_BITS]),
             literals: Vec::with_capacity(literals.len()),
@@ -139,6 +144,7 @@ impl Prefilter {
         };
         for head in &heads {
             filter.heads.insert_all(head);
+            head.iter().for_each(|byte| filter.bytes[usize::from(*byte)] = true);
             head.windows(2).for_each(|pair| filter.pairs.insert(pair_index(pair[0], pair[1])));
         }
         literals.iter().for_each(|literal| filter.insert(literal));
@@ -158,6 +164,11 @@ impl Prefilter {
         self.literals.push(Literal { hash, bytes, mask });
     }
 
+    /// Whether this byte is in the head of a literal.
+    pub(super) fn has_byte(&self, byte: u8) -> bool {
+        self.bytes[usize::from(byte & KEPT_BITS)]
+    }
+
     /// Whether these bytes are neighbours in the head of a literal.
     pub(super) fn has_pair(&self, first: u8, second: u8) -> bool {
         self.pairs.contains(pair_index(first, second))
@@ -166,6 +177,17 @@ impl Prefilter {
     /// The length of each head.
     pub(super) fn head(&self) -> usize {
         self.head
+    }
+
+    /// Whether a word that has the last of `before`, or that has bytes of both, may be in a head. Said
+    /// without a jump for each word, for it is asked at every escape.
+    #[inline]
+    pub(super) fn has_word_around(&self, before: u64, behind: u32) -> bool {
+        let around = before >> 32 | u64::from(behind) << 32;
+        let first = 4 - self.heads.width;
+        #[expect(clippy::cast_possible_truncation, reason = "four bytes are looked at")]
+        let word = |at: usize| (around >> (8 * (first + at))) as u32;
+        (0..4).fold(false, |any, at| any | self.heads.has(word(at)))
     }
 
     /// Whether the last of these eight bytes are a head.
@@ -274,6 +296,7 @@ fn pair_index(first: u8, second: u8) -> usize {
     let squeeze = |b: u8| usize::from((b & 0x1f) | (b >> 1 & 0x60));
     squeeze(first) << 7 | squeeze(second)
 }
+
 /// The cost of a search by words of this width for each byte, and how often it stops.
 fn cost(heads: &[&[u8]], width: usize) -> (f64, f64) {
     let stride = heads.first().map_or(1, |head| head.len() - width + 1);

@@ -31,7 +31,7 @@ struct Prefix {
 
 /// The literals of a pattern. Every match begins with one of them; some may be empty.
 pub(super) fn of(hir: &Hir) -> Vec<Vec<u8>> {
-    let mut literals: Vec<_> = prefixes(hir).into_iter().map(|prefix| prefix.bytes).collect();
+    let mut literals: Vec<_> = tidy(prefixes(hir)).into_iter().map(|prefix| prefix.bytes).collect();
     literals.sort_unstable();
     literals.dedup();
     literals

@@ -3,7 +3,7 @@
 //! A view whose decoder holds nothing, and whose automaton is in the same state as that of the bytes
 //! as sent, stays so until the first byte that begins an escape: it is *joined*, and costs nothing.
 
-use super::scanner::Automata;
+use super::run::Matcher;
 use regex_automata::util::primitives::StateID;
 
 /// Turns the bytes of a body into those of a view of it.
@@ -34,7 +34,7 @@ impl<D: Decoder> View<D> {
     /// Takes a byte, by which the automaton of the bytes as sent went from `before` to `after`.
     pub(super) fn step(
         &mut self,
-        automata: &mut Automata<'_>,
+        matcher: &mut Matcher<'_>,
         (before, after): (StateID, StateID),
         byte: u8,
     ) {
@@ -43,7 +43,7 @@ impl<D: Decoder> View<D> {
         }
         let mut state = self.state.unwrap_or(before);
         for &byte in self.decoder.push(byte).as_slice() {
-            state = automata.step(state, byte);
+            state = matcher.step(state, byte);
         }
         let joined = state == after && self.decoder.holds_nothing();
         self.state = (!joined).then_some(state);

@@ -3,8 +3,11 @@
 
 use exeat_policy::body::{BodyPatterns, Scanner};
 use proptest::prelude::*;
+use std::time::Instant;
 
+mod holes;
 mod oracle;
+mod related;
 
 /// Sets of patterns: literals, prefixes, classes, anchors, look-around, and none that can be
 /// skipped to.
@@ -29,14 +32,19 @@ fn owned(set: &[&str]) -> Vec<String> {
 
 struct Both {
     fast: BodyPatterns,
-    slow: oracle::Patterns,
+    /// One for each pattern.
+    slow: Vec<oracle::Patterns>,
 }
 
 impl Both {
     fn new(set: &[&str]) -> Self {
-        let patterns = owned(set);
-        let fast = BodyPatterns::compile(&patterns).expect("the sets are fixed and compile");
-        Self { fast, slow: oracle::Patterns::compile(&patterns) }
+        Self::of(&owned(set)).expect("the sets are fixed and compile")
+    }
+
+    fn of(patterns: &[String]) -> Option<Self> {
+        let fast = BodyPatterns::compile(patterns).ok()?;
+        let slow = patterns.iter().map(|one| oracle::Patterns::compile(std::slice::from_ref(one)));
+        Some(Self { fast, slow: slow.collect() })
     }
 
     /// What is found where the body is cut at these lengths, over and over.
@@ -54,10 +62,28 @@ impl Both {
         scanner.finish()
     }
 
-    fn slow(&self, body: &[u8]) -> Option<usize> {
-        let mut scanner = oracle::Scanner::new(&self.slow);
-        scanner.push(body);
-        scanner.finish()
+    /// Whether each pattern is in this body.
+    fn slow(&self, body: &[u8]) -> Vec<bool> {
+        let found = |patterns| {
+            let mut scanner = oracle::Scanner::new(patterns);
+            scanner.push(body);
+            scanner.finish().is_some()
+        };
+        self.slow.iter().map(found).collect()
+    }
+
+    /// Nothing where both find the same, whole and cut; otherwise what they find.
+    fn differ(&self, body: &[u8], cuts: &[usize]) -> Option<String> {
+        let slow = self.slow(body);
+        [&[usize::MAX][..], cuts].into_iter().find_map(|cuts| {
+            let fast = self.fast(body, cuts);
+            let right = match fast {
+                Some(found) => slow[found],
+                None => !slow.contains(&true),
+            };
+            let text = String::from_utf8_lossy(body);
+            (!right).then(|| format!("{fast:?} for {slow:?} in {text:?}, cut at {cuts:?}"))
+        })
     }
 }
 
@@ -160,9 +186,7 @@ proptest! {
         }
         ALL.with(|all| {
             let both = &all[set];
-            let want = both.slow(&body);
-            prop_assert_eq!(both.fast(&body, &[usize::MAX]), want, "whole, {:?}", SETS[set]);
-            prop_assert_eq!(both.fast(&body, &cuts), want, "cut, {:?}", SETS[set]);
+            prop_assert_eq!(both.differ(&body, &cuts), None, "{:?}", SETS[set]);
             Ok(())
         })?;
     }
@@ -199,16 +223,57 @@ proptest! {
         ),
         cuts in cuts(),
     ) {
-        let set: Vec<_> = patterns.iter().map(String::as_str).collect();
-        if BodyPatterns::compile(&patterns).is_err() {
-            return Ok(());
-        }
-        let both = Both::new(&set);
+        let Some(both) = Both::of(&patterns) else { return Ok(()) };
         for body in bodies {
-            let body = body.concat();
-            let want = both.slow(&body);
-            prop_assert_eq!(both.fast(&body, &[usize::MAX]), want, "whole, {:?}", set);
-            prop_assert_eq!(both.fast(&body, &cuts), want, "cut, {:?}", set);
+            prop_assert_eq!(both.differ(&body.concat(), &cuts), None, "{:?}", patterns);
+        }
+    }
+}
+
+/// What happened in the cases that were tried.
+#[derive(Debug, Default)]
+struct Tried {
+    sets: usize,
+    refused: usize,
+    passed: usize,
+}
+
+impl Tried {
+    fn case(&mut self, seed: u64) {
+        let case = related::Case::new(seed);
+        let Some(both) = Both::of(&case.patterns) else { return };
+        self.sets += 1;
+        for (body, cuts) in &case.bodies {
+            assert_eq!(both.differ(body, cuts), None, "seed {seed}: {:?}", case.patterns);
+            let refused = both.fast(body, cuts).is_some();
+            *(if refused { &mut self.refused } else { &mut self.passed }) += 1;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn finds_what_patterns_match_however_it_is_written(seed in any::<u64>()) {
+        Tried::default().case(seed);
+    }
+}
+
+/// `EXEAT_SCAN_SECONDS=900 cargo test -p exeat-policy --release --test scanner -- --ignored`.
+#[test]
+#[ignore = "takes as long as one likes"]
+fn finds_what_patterns_match_for_long() {
+    let text = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let seconds = text("EXEAT_SCAN_SECONDS").unwrap_or(60);
+    let first = text("EXEAT_SCAN_SEED").unwrap_or(0);
+    let begin = Instant::now();
+    let mut tried = Tried::default();
+    for seed in first.. {
+        tried.case(seed);
+        if begin.elapsed().as_secs() >= seconds {
+            eprintln!("{tried:?}, up to seed {seed}");
+            break;
         }
     }
 }

@@ -137,18 +137,19 @@ impl<'a> Ahead<'a> {
         decode: impl Fn(usize) -> Option<([u8; 4], usize, usize)>,
     ) -> Span {
         let mut last = Recent { eight: 0, end: at };
-        // Where the last escapes begin that one head may span, in turn. Each stands for a byte of it at
-        // least, or has one behind it.
+        // Where the last escapes begin that one head may span, in turn: each stands for a byte of it at
+        // least, or has one behind it. No head that is still of interest begins before `least`.
         let mut begins = [at; MAX_HEAD];
         let mut count = 0;
+        let mut least = at;
         while let Some(found) = find(&self.chunk[last.end..]) {
             let begin = last.end + found;
             if begin >= last.end + NEAR {
-                begins = [begin; MAX_HEAD];
+                least = begin;
             }
             begins[count % MAX_HEAD] = begin;
             count += 1;
-            let span = Span { first: begins[count % MAX_HEAD], last: begin };
+            let span = Span { first: begins[count % MAX_HEAD].max(least), last: begin };
             if begin + LONGEST > self.tail {
                 return span;
             }
@@ -156,7 +157,7 @@ impl<'a> Ahead<'a> {
             if len == 1 && !self.prefilter.has_byte(out[0]) {
                 // No head spans it, so what is before it no longer matters.
                 last = Recent { eight: 0, end };
-                begins = [end; MAX_HEAD];
+                least = end;
                 continue;
             }
             last.take_plain(self.chunk, begin);

@@ -244,7 +244,10 @@ impl Case {
     pub(crate) fn new(seed: u64) -> Self {
         let numbers = &mut Numbers(seed);
         let count = numbers.of(&[1, 1, 2, 3, 6]);
-        let nodes: Vec<_> = (0..count).map(|_| pattern(numbers)).collect();
+        let mut nodes: Vec<_> = (0..count).map(|_| pattern(numbers)).collect();
+        if numbers.one_in(16) {
+            nodes.extend([counted("akia", 16), counted("ghp_", 36)]);
+        }
         let patterns = nodes.iter().map(|node| {
             let mut text = String::new();
             write(node, &mut text);
@@ -254,6 +257,14 @@ impl Case {
         let bodies = (0..12).map(|_| (body(&nodes, numbers), cuts(numbers))).collect();
         Self { patterns, bodies }
     }
+}
+
+/// A literal, and so many letters and digits, among which it may begin again: two of these do not share
+/// an automaton.
+fn counted(literal: &str, times: usize) -> Node {
+    let class = ('0'..='9').chain('a'..='z').collect();
+    let count = Node::Repeat(Box::new(Node::Class(class)), times, Some(times));
+    Node::All(literal.chars().map(Node::Char).chain([count]).collect())
 }
 
 /// Most begin with a literal, as patterns do that are looked for fast.

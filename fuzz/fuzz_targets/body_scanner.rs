@@ -1,5 +1,6 @@
 //! The body scanner finds what stepping over every byte of every view finds, however the body is
-//! cut. The first byte chooses the patterns, the next four the cuts.
+//! cut. Which of several patterns is named does not matter, if it is one that matches. The first byte
+//! chooses the patterns, the next four the cuts.
 #![no_main]
 
 use exeat_policy::body::{BodyPatterns, Scanner};
@@ -19,11 +20,11 @@ const SETS: [&[&str]; 6] = [
     &["a{3,5}b", "(abc|abd|xyz)q?", "x%y"],
 ];
 
-static ALL: LazyLock<Vec<(BodyPatterns, oracle::Patterns)>> = LazyLock::new(|| {
+static ALL: LazyLock<Vec<(BodyPatterns, Vec<oracle::Patterns>)>> = LazyLock::new(|| {
     let compile = |set: &&[&str]| {
         let texts: Vec<_> = set.iter().map(|text| (*text).to_owned()).collect();
         let fast = BodyPatterns::compile(&texts).expect("the patterns are fixed and compile");
-        (fast, oracle::Patterns::compile(&texts))
+        (fast, texts.chunks(1).map(oracle::Patterns::compile).collect())
     };
     SETS.iter().map(compile).collect()
 });
@@ -39,12 +40,14 @@ fn fast<'a>(patterns: &BodyPatterns, chunks: impl Iterator<Item = &'a [u8]>) -> 
 fuzz_target!(|data: &[u8]| {
     let Some(([set, cuts @ ..], body)) = data.split_first_chunk::<5>() else { return };
     let (patterns, slow) = &ALL[usize::from(*set) % SETS.len()];
-    let want = {
-        let mut scanner = oracle::Scanner::new(slow);
+    let matches = |one| {
+        let mut scanner = oracle::Scanner::new(one);
         scanner.push(body);
-        scanner.finish()
+        scanner.finish().is_some()
     };
-    assert_eq!(fast(patterns, std::iter::once(body)), want);
+    let want: Vec<_> = slow.iter().map(matches).collect();
+    let right = |found: Option<usize>| found.map_or(!want.contains(&true), |at| want[at]);
+    assert!(right(fast(patterns, std::iter::once(body))));
     let mut rest = body;
     let mut cuts = cuts.iter().cycle();
     let chunks = std::iter::from_fn(|| {
@@ -53,5 +56,5 @@ fuzz_target!(|data: &[u8]| {
         rest = more;
         (!chunk.is_empty()).then_some(chunk)
     });
-    assert_eq!(fast(patterns, chunks), want);
+    assert!(right(fast(patterns, chunks)));
 });

@@ -1,7 +1,8 @@
 //! The cost of a decision by the number of rules: `cargo bench -p exeat-policy`.
 //!
-//! Each rule names a host of its own, as in a large allow list; `**`, `*.name` and a range are
-//! among the rules, so that every kind of look-up is paid for.
+//! Each rule names a host of its own, as in a large allow list, or a path of its own on one host that
+//! all share; `**`, `*.name` and a range are among the rules, so that every kind of look-up is paid
+//! for.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use exeat_policy::{
@@ -27,8 +28,9 @@ fn rule(name: String, action: &str, resource: String, effect: Effect) -> RuleSou
     }
 }
 
-/// `count` rules in all, in as many policies as they need.
-fn policies(count: usize) -> Policies {
+/// `count` rules in all, each for a host of its own or for a path of its own, in as many policies as
+/// they need.
+fn policies(count: usize, shared: bool) -> Policies {
     let request = "network.request";
     let mut rules = vec![
         rule("plain".into(), request, "http://**".into(), Effect::Deny),
@@ -36,7 +38,11 @@ fn policies(count: usize) -> Policies {
         rule("range".into(), "network.connect", "tcp://10.20.0.0/16:5432".into(), Effect::Allow),
     ];
     rules.extend((rules.len()..count).map(|n| {
-        let resource = format!("https://host-{n}.example.com/**");
+        let resource = if shared {
+            format!("https://shared.example.com/v1/items-{n}/**")
+        } else {
+            format!("https://host-{n}.example.com/**")
+        };
         rule(format!("rule-{n}"), request, resource, Effect::Allow)
     }));
     let policy = |(n, rules): (usize, &[RuleSource])| PolicySource {
@@ -62,18 +68,19 @@ fn policies(count: usize) -> Policies {
 
 fn decide(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide");
-    for (label, host, verdict) in [
-        ("allowed", "host-5.example.com", Verdict::Allow),
-        ("allowed-below", "a.b.wild.example", Verdict::Allow),
-        ("denied", "unknown.example.com", Verdict::Deny),
-        ("denied-address", "192.0.2.7", Verdict::Deny),
+    for (label, host, path, verdict) in [
+        ("allowed", "host-5.example.com", "/v1/items/7", Verdict::Allow),
+        ("allowed-below", "a.b.wild.example", "/v1/items/7", Verdict::Allow),
+        ("denied", "unknown.example.com", "/v1/items/7", Verdict::Deny),
+        ("denied-address", "192.0.2.7", "/v1/items/7", Verdict::Deny),
+        ("allowed-path", "shared.example.com", "/v1/items-5/7", Verdict::Allow),
+        ("denied-path", "shared.example.com", "/v1/other/7", Verdict::Deny),
     ] {
         let host = Host::parse(host).expect("the host is fixed");
-        let path = "/v1/items/7";
         let intent =
             Intent::Request { scheme: Scheme::Https, host: &host, port: 443, path, method: "GET" };
         for count in [10, 100, 1_000, 10_000] {
-            let policies = policies(count);
+            let policies = policies(count, label.ends_with("-path"));
             assert_eq!(policies.decide(&intent).verdict, verdict, "{label} at {count}");
             group.bench_function(BenchmarkId::new(label, count), |b| {
                 b.iter(|| policies.decide(black_box(&intent)));

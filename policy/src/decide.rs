@@ -22,8 +22,9 @@
 //! Neither the order of rules nor that of policies matters; of equally strong rules the first in
 //! the order of (tier, namespace, policy, rule) is named.
 //!
-//! A look-up costs a hash of the name and of each of its parents, whatever the number of rules;
-//! rules that share one host pattern are walked one by one.
+//! A look-up costs a hash of the name, of each of its parents, and of each segment of the path for as
+//! long as rules have such segments, whatever the number of rules. Rules that share both their host
+//! pattern and the segments in front of their first wildcard are walked one by one.
 
 use crate::code::Code;
 use crate::compile::{CompiledPolicy, compile_policy};

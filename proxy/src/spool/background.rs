@@ -65,8 +65,31 @@ pub(super) struct State {
 enum Sleep {
     Awake,
     /// Until a moment that was known when it fell asleep.
-    Timed,
+    Until(Instant),
     UntilRung,
+}
+
+impl State {
+    /// When the thread that syncs has something to do.
+    fn sync_task_due(&self) -> Option<Instant> {
+        self.writer.sync_due(self.wanted).into_iter().chain(self.fold_due).min()
+    }
+
+    /// Whether that thread sleeps for longer than it may.
+    pub(super) fn oversleeps(&self) -> bool {
+        match (self.sync_sleep, self.sync_task_due()) {
+            (Sleep::Awake, _) | (_, None) => false,
+            (Sleep::UntilRung, Some(_)) => true,
+            (Sleep::Until(moment), Some(due)) => due < moment,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn waits_for_denials_alone(&self) -> bool {
+        self.sync_sleep != Sleep::Awake
+            && self.fold_due.is_some()
+            && self.writer.sync_due(self.wanted).is_none()
+    }
 }
 
 enum SyncTask {
@@ -152,10 +175,7 @@ impl Shared {
     ) -> Result<u64, AuditError> {
         let mut state = self.lock()?;
         let appended = state.writer.append(record, purpose, now);
-        if state.sync_sleep == Sleep::UntilRung {
-            state.sync_sleep = Sleep::Awake;
-            self.sync_bell.notify_one();
-        }
+        self.wake_sync(&mut state);
         let rung = Sleep::UntilRung;
         if state.ahead_sleep == rung && state.writer.spare_due(now).is_some() {
             state.ahead_sleep = Sleep::Awake;
@@ -168,7 +188,11 @@ impl Shared {
     pub(super) fn want(&self, entries: u64) {
         let Ok(mut state) = self.lock() else { return };
         state.wanted = state.wanted.max(entries);
-        if state.sync_sleep != Sleep::Awake {
+        self.wake_sync(&mut state);
+    }
+
+    fn wake_sync(&self, state: &mut State) {
+        if state.oversleeps() {
             state.sync_sleep = Sleep::Awake;
             self.sync_bell.notify_one();
         }
@@ -231,10 +255,7 @@ impl Shared {
         let Ok(mut state) = self.lock() else { return };
         if state.fold_due.is_none() {
             state.fold_due = Some(now + fold::EVERY);
-            if state.sync_sleep == Sleep::UntilRung {
-                state.sync_sleep = Sleep::Awake;
-                self.sync_bell.notify_one();
-            }
+            self.wake_sync(&mut state);
         }
     }
 
@@ -287,8 +308,8 @@ impl Shared {
                 state.fold_due = None;
                 return Ok(SyncTask::Fold);
             }
-            let until = sync.into_iter().chain(fold).min();
-            state.sync_sleep = if until.is_some() { Sleep::Timed } else { Sleep::UntilRung };
+            let until = state.sync_task_due();
+            state.sync_sleep = until.map_or(Sleep::UntilRung, Sleep::Until);
             state = sleep(&self.sync_bell, state, until)?;
             state.sync_sleep = Sleep::Awake;
         }
@@ -368,7 +389,7 @@ impl Shared {
             if let Some(path) = state.removable.and_then(|n| state.writer.removable(n)) {
                 return Ok(AheadTask::Remove(path));
             }
-            state.ahead_sleep = if due.is_some() { Sleep::Timed } else { Sleep::UntilRung };
+            state.ahead_sleep = due.map_or(Sleep::UntilRung, Sleep::Until);
             state = sleep(&self.ahead_bell, state, due)?;
             state.ahead_sleep = Sleep::Awake;
         }

@@ -127,6 +127,7 @@ impl Limits {
             spool,
             recent: 4 << 20,
             sync: Duration::from_millis(20),
+            apart: Duration::from_millis(1),
             retry: Duration::from_millis(200),
             disk: Duration::from_secs(5),
             collector: Duration::from_secs(10),

@@ -547,3 +547,19 @@ async fn denials_that_found_no_room_are_counted_until_they_do() {
     let all = written(dir.path());
     assert_eq!(all[1..].iter().map(|record| record.count.unwrap_or(1)).sum::<u64>(), 10);
 }
+
+#[tokio::test]
+async fn a_counted_denial_does_not_keep_what_follows_from_the_disk() {
+    let dir = directory();
+    let (log, shipping) = open(dir.path()).unwrap();
+    let shared = Arc::clone(&log.0.shared);
+    log.denied(denial("https://evil.example/"));
+    log.denied(denial("https://evil.example/"));
+    while !shared.lock().unwrap().waits_for_denials_alone() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    log.append_intent(intent("https://api.example/")).unwrap();
+    assert!(!shared.lock().unwrap().oversleeps());
+    drop(shared);
+    drop_and_wait(log, shipping).await;
+}

@@ -45,6 +45,9 @@ pub(super) struct Limits {
     pub(super) recent: usize,
     /// Longest time between an append and its sync.
     pub(super) sync: Duration,
+    /// Shortest time from the beginning of a sync to that of the next: under load more of those who
+    /// wait share one.
+    pub(super) apart: Duration,
     /// Time until a failed sync, or a segment that could not be made, is tried again.
     pub(super) retry: Duration,
     /// Longest wait for the disk.
@@ -118,6 +121,8 @@ pub(super) struct Writer {
     dirty: Option<Instant>,
     /// The same for the sync that is under way.
     syncing: Option<Instant>,
+    /// When the last sync began.
+    began: Option<Instant>,
     /// Why the last sync failed, and when it is tried again.
     fault: Option<(io::ErrorKind, Instant)>,
     ended: bool,
@@ -170,6 +175,7 @@ impl Writer {
             synced: tip.next,
             dirty: None,
             syncing: None,
+            began: None,
             fault: None,
             ended: false,
         };

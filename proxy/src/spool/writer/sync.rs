@@ -42,7 +42,11 @@ impl Writer {
     /// somebody waits for.
     pub(in super::super) fn sync_due(&self, wanted: u64) -> Option<Instant> {
         let dirty = self.dirty?;
-        let due = if wanted > self.synced { dirty } else { dirty + self.limits.sync };
+        let due = if wanted > self.synced {
+            self.began.map_or(dirty, |began| dirty.max(began + self.limits.apart))
+        } else {
+            dirty + self.limits.sync
+        };
         Some(self.fault.map_or(due, |(_, retry)| due.max(retry)))
     }
 
@@ -64,6 +68,7 @@ impl Writer {
             return None;
         }
         self.syncing = Some(since);
+        self.began = Some(now);
         Some(Job {
             spans,
             names: self.begun > self.begun_synced,

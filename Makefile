@@ -24,9 +24,9 @@ e2e: ## The cases on a cluster (KUBECONFIG, else a test cluster of their own)
 fuzz-smoke: ## Every fuzz target for a few seconds
 	@e2e/test fuzz
 
-bench: ## Interception by Exeat, hudsucker and Envoy, and the cost of a decision (docs/benchmarks.md)
-	@bench/run
+bench: ## Exeat beside other proxies, and the cost of a decision (docs/benchmarks.md)
 	@cargo bench -p exeat-policy --bench decide -- --quick
+	@bench/run --criterion "$${CARGO_TARGET_DIR:-$(CURDIR)/target}/criterion"
 
 images: ## Build the images, and load them into the test cluster when it is up
 	@e2e/images/build

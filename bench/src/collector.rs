@@ -2,7 +2,7 @@
 //! but stores and verifies nothing.
 
 use bytes::Bytes;
-use exeat_audit::batch::Acknowledged;
+use exeat_audit::batch::{self, Acknowledged, Limits};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
@@ -10,7 +10,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
@@ -56,17 +55,9 @@ async fn answer(
 /// The number of entries of a chain up to the end of this batch. None where the body is no batch
 /// but the question how far the collector is.
 fn end_of(body: &[u8]) -> anyhow::Result<Option<u64>> {
-    /// What of a batch is looked at.
-    #[derive(Deserialize)]
-    struct Tail {
-        head: Head,
-    }
-    #[derive(Deserialize)]
-    struct Head {
-        seq: u64,
-    }
     if body.is_empty() {
         return Ok(None);
     }
-    Ok(Some(serde_json::from_slice::<Tail>(body)?.head.seq + 1))
+    let batch = batch::decompress(body, Limits::COLLECTOR)?;
+    Ok(Some(batch::decode(&batch, Limits::COLLECTOR)?.head_seq() + 1))
 }

@@ -57,7 +57,7 @@ fn main() -> anyhow::Result<()> {
         command => command,
     };
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new("warn,hudsucker=error"))
+        .with_env_filter(tracing_subscriber::EnvFilter::new("warn,hudsucker=off"))
         .with_writer(io::stderr)
         .init();
     let runtime = match &command {

@@ -1,7 +1,6 @@
 //! The comparison: rounds in which each proxy is measured in its turn.
 
 use crate::decisions;
-use crate::exeat;
 use crate::goals::goals;
 use crate::machine::{cores, sync_cost};
 use crate::memory::{self, Footprint};
@@ -30,8 +29,9 @@ pub(crate) struct RunArgs {
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// Worker threads of the other proxies.
-    #[arg(long, default_value_t = exeat::THREADS)]
+    /// Worker threads of the other proxies: by default as many as there are cores, as they would
+    /// choose themselves.
+    #[arg(long, default_value_t = cores())]
     threads: usize,
     /// Only these kinds of work.
     #[arg(long, value_delimiter = ',')]
@@ -92,10 +92,7 @@ impl RunArgs {
             all.push(Proxy::Scanning);
         }
         if works.contains(&Work::Synced) {
-            match exeat::durability("Synced") {
-                Some(_) => all.push(Proxy::Synced),
-                None => eprintln!("Synced is left out: policies do not know it yet"),
-            }
+            all.push(Proxy::Synced);
         }
         let only = |it: &Proxy| self.only.iter().any(|only| it.name().contains(only.as_str()));
         all.retain(|it| self.only.is_empty() || only(it));
@@ -279,10 +276,17 @@ async fn round(
     }
     let mut samples = Vec::new();
     for case in cases {
-        let sample = measure(work, case.subject, case.destination, direct, load)
-            .await
-            .with_context(|| format!("{} failed at {}", case.name, work.title()))?;
-        samples.push((case.name.to_owned(), sample));
+        match measure(work, case.subject, case.destination, direct, load).await {
+            Ok(sample) => samples.push((case.name.to_owned(), sample)),
+            // A program that fails is the worse for it, and no reason to learn nothing of the rest.
+            Err(error) if case.subject.foreign => {
+                eprintln!("{} failed at {}: {error:#}", case.name, work.title());
+            }
+            Err(error) => {
+                let what = format!("{} failed at {}", case.name, work.title());
+                return Err(error.context(what));
+            }
+        }
     }
     Ok(Some(Round { work, samples, disturbed: false }))
 }

@@ -65,6 +65,7 @@ impl Proxy {
         let subject = Subject {
             name: self.name(),
             variant: matches!(self, Self::Scanning | Self::Synced),
+            foreign: matches!(self, Self::Peer(..)),
             threads: self.threads(setting),
             process,
             way,
@@ -103,7 +104,7 @@ impl Proxy {
     fn threads(&self, setting: &Setting<'_>) -> usize {
         match self {
             Self::Direct => 0,
-            Self::Exeat | Self::Scanning | Self::Synced => exeat::THREADS,
+            Self::Exeat | Self::Scanning | Self::Synced => usize::from(exeat::THREADS),
             // Neither has threads.
             Self::Peer(Peer::Mitmproxy | Peer::Squid, _) => 1,
             Self::Hudsucker | Self::Peer(..) => setting.threads,

@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use rustls::ClientConfig;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU16;
-use std::time::Duration;
 
 /// Names that are asked for only twice in a run.
 pub(crate) const COLD_NAMES: u16 = 4_000;
@@ -27,6 +26,8 @@ pub(crate) struct Subject {
     pub(crate) name: &'static str,
     /// Ours with other settings, for some kinds of work.
     pub(crate) variant: bool,
+    /// A program that is not built in.
+    pub(crate) foreign: bool,
     pub(crate) threads: usize,
     /// None where the client goes to the upstream itself.
     pub(crate) process: Option<Process>,
@@ -68,7 +69,9 @@ impl Subject {
             connect: (asked && !plain).then(|| authority.clone()),
             tls: (!plain && !raw).then(|| self.careless.clone()),
             origin: if asked && plain { format!("http://{authority}") } else { String::new() },
-            host,
+            // squid takes the port from here.
+            host: if asked { authority } else { host.clone() },
+            name: host,
         })
     }
 
@@ -76,7 +79,7 @@ impl Subject {
     pub(crate) async fn check(&self) -> anyhow::Result<()> {
         let target = self.target(Destination::Tls).context("it has no TLS")?;
         let target = target.with_tls(&self.careful);
-        client::kept(&target, 1, Duration::ZERO)
+        client::open(&target, 1)
             .await
             .with_context(|| format!("{} does not serve {HOST}", self.name))?;
         Ok(())

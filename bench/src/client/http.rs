@@ -30,7 +30,7 @@ async fn read(stream: &mut Stream, buffer: &mut [u8], length: usize) -> anyhow::
         }
     };
     check(&buffer[..head], length).with_context(|| {
-        format!("unexpected answer: {}", String::from_utf8_lossy(&buffer[..have.min(500)]))
+        format!("unexpected answer: {}", String::from_utf8_lossy(&buffer[..have.min(4000)]))
     })?;
     let mut body = have - head;
     while body < length {

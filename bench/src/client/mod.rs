@@ -38,6 +38,9 @@ pub(crate) struct Target {
     pub(crate) connect: Option<String>,
     /// None for HTTP without TLS, and for what is no HTTP.
     pub(crate) tls: Option<Arc<ClientConfig>>,
+    /// For SNI.
+    pub(crate) name: String,
+    /// For the header.
     pub(crate) host: String,
     /// What stands before the path of a request: nothing, or `http://HOST:PORT`.
     pub(crate) origin: String,
@@ -51,7 +54,7 @@ impl Target {
             ask(&mut stream, authority).await?;
         }
         let Some(config) = &self.tls else { return Ok(Either::Left(stream)) };
-        let name = ServerName::try_from(self.host.clone())?;
+        let name = ServerName::try_from(self.name.clone())?;
         let connector = TlsConnector::from(config.clone());
         Ok(Either::Right(connector.connect(name, stream).await?))
     }

@@ -74,8 +74,13 @@ impl Setting<'_> {
 /// A command that ends with this process, however that ends. Libraries are those beside the
 /// program, where it was unpacked and not installed.
 fn command(binary: &Path) -> Command {
+    command_as(&[], binary)
+}
+
+/// The same with other options of setpriv, such as who runs it.
+fn command_as(options: &[&str], binary: &Path) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(binary);
+    command.args(options).args(["--pdeathsig", "KILL", "--"]).arg(binary);
     if let Some(root) = unpacked(binary) {
         let libraries = ["usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu"];
         let libraries = libraries.map(|it| root.join(it).to_string_lossy().into_owned());

@@ -1,17 +1,19 @@
 //! squid with ssl-bump: one process, which makes leaves with a helper process and keeps them.
 
-use super::{Setting, command, unpacked};
+use super::{Setting, command, command_as, unpacked};
 use crate::process::{Process, free_ports};
 use crate::subject::COLD_NAMES;
 use crate::world::{Destination, HOST};
 use anyhow::{Context as _, ensure};
+use rustix::process::geteuid;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
-/// Whom squid becomes where it is started as root. It refuses to stay root.
-const NOBODY: &str = "nobody";
+/// squid refuses to be root. It is not left to drop it by itself: with that, a process loses the
+/// order to end with its parent.
+const NOBODY: [&str; 5] = ["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"];
 
 pub(super) async fn start(setting: &Setting<'_>, binary: &Path) -> anyhow::Result<Process> {
     let [port] = free_ports::<1>()?;
@@ -22,14 +24,18 @@ pub(super) async fn start(setting: &Setting<'_>, binary: &Path) -> anyhow::Resul
     let root = unpacked(&binary).unwrap_or(Path::new("/"));
     let config = dir.path().join("squid.conf");
     fs::write(dir.path().join("hosts"), hosts())?;
-    fs::write(&config, self::config(setting, port, root, dir.path()))?;
+    for name in ["ca.crt", "ca.key"] {
+        fs::copy(setting.world.file(name), dir.path().join(name))?;
+    }
+    fs::write(&config, self::config(port, root, dir.path()))?;
     let leaves = dir.path().join("leaves");
     let mut helper = command(&root.join("usr/lib/squid/security_file_certgen"));
     run(helper.arg("-c").arg("-s").arg(&leaves).args(["-M", "16MB"])).await?;
     for entry in ["", "certs", "index.txt", "size"] {
         open_to_all(&leaves.join(entry))?;
     }
-    let mut command = command(&binary);
+    let options: &[&str] = if geteuid().is_root() { &NOBODY } else { &[] };
+    let mut command = command_as(options, &binary);
     command.args(["-N", "-f"]).arg(config).stderr(std::process::Stdio::null());
     Ok(Process::other(&mut command, vec![port]).await?.keeping(dir))
 }
@@ -59,17 +65,16 @@ fn hosts() -> String {
     names.map(|name| format!("127.0.0.1 {name}\n")).collect()
 }
 
-fn config(setting: &Setting<'_>, port: u16, root: &Path, dir: &Path) -> String {
-    let [ca, key] = ["ca.crt", "ca.key"].map(|name| setting.world.file(name));
-    let (ca, key, dir, root) = (ca.display(), key.display(), dir.display(), root.display());
+fn config(port: u16, root: &Path, dir: &Path) -> String {
+    let (dir, root) = (dir.display(), root.display());
     let lib = format!("{root}/usr/lib/squid");
     let share = format!("{root}/usr/share/squid");
     format!(
         "\
-http_port 127.0.0.1:{port} ssl-bump tls-cert={ca} tls-key={key} generate-host-certificates=on dynamic_cert_mem_cache_size=16MB
+http_port 127.0.0.1:{port} ssl-bump tls-cert={dir}/ca.crt tls-key={dir}/ca.key generate-host-certificates=on dynamic_cert_mem_cache_size=16MB
 sslcrtd_program {lib}/security_file_certgen -s {dir}/leaves -M 16MB
 sslcrtd_children 2 startup=1 idle=1
-tls_outgoing_options cafile={ca}
+tls_outgoing_options cafile={dir}/ca.crt
 ssl_bump bump all
 http_access allow all
 cache deny all
@@ -87,7 +92,6 @@ error_directory {share}/errors/templates
 icon_directory {share}/icons
 mime_table {share}/mime.conf
 unlinkd_program {lib}/unlinkd
-cache_effective_user {NOBODY}
 via off
 forwarded_for delete
 visible_hostname bench

@@ -126,6 +126,7 @@ impl Limits {
             recent: 4 << 20,
             sync: Duration::from_millis(20),
             retry: Duration::from_millis(200),
+            fold: fold::EVERY,
             disk: Duration::from_secs(5),
             collector: Duration::from_secs(10),
         }

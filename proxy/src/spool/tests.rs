@@ -201,6 +201,25 @@ async fn an_outcome_is_on_disk_soon_without_anything_that_follows() {
 }
 
 #[tokio::test]
+async fn a_sync_waits_for_nothing_else_that_the_thread_has_to_do() {
+    let dir = directory();
+    let limits = Limits { fold: LONG, ..limits() };
+    let (log, mut shipping) =
+        open_with(dir.path(), limits, Arc::new(FileSystem), AuditSettings::default()).unwrap();
+    // The thread sleeps until counted denials are due.
+    log.denied(denial("https://evil.example/"));
+    log.denied(denial("https://evil.example/"));
+    shipping.synced_beyond(1).await.unwrap();
+    while !log.0.shared.sync_sleeps() {
+        tokio::task::yield_now().await;
+    }
+    log.append_intent(intent("https://api.example/")).unwrap();
+    let synced = timeout(LONG / 2, shipping.synced_beyond(2)).await;
+    assert_eq!(synced, Ok(Some(3)));
+    drop_and_wait(log, shipping).await;
+}
+
+#[tokio::test]
 async fn an_outcome_is_written_outside_of_any_runtime() {
     let dir = directory();
     let (log, shipping) = open(dir.path()).unwrap();

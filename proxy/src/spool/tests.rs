@@ -285,7 +285,8 @@ async fn acknowledged_waits_for_the_collector_and_hurries_the_shipper() {
     let id = log.append_intent(intent("https://api.example/1")).unwrap();
     let waiting = tokio::spawn(async move { log.durable(id).await.map(|()| log) });
     assert_eq!(shipping.synced_beyond(1).await, Some(2), "it is synced at once");
-    // Would not return before the test ends if nobody waited.
+    // Neither would return before the test ends if nobody waited: the second one finds no bell rung.
+    shipping.gather(1, LONG).await;
     shipping.gather(1, LONG).await;
     assert!(!waiting.is_finished());
     shipping.acknowledge(2);

@@ -57,6 +57,12 @@ impl Shipping {
         Self { shared, key, synced, cursor: None }
     }
 
+    /// Whether the spool's threads are gone.
+    #[cfg(test)]
+    pub(super) fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.shared) == 1
+    }
+
     /// Whose chain this is.
     pub fn chain(&self) -> &ChainId {
         &self.shared.chain

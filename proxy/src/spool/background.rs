@@ -5,7 +5,7 @@
 //! sleep while there is nothing to do.
 
 use super::AuditError;
-use super::fold::{self, Fold};
+use super::fold::Fold;
 use super::storage::Storage;
 use super::writer::ahead::make_spare;
 use super::writer::sync::Job;
@@ -64,32 +64,8 @@ pub(super) struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sleep {
     Awake,
-    /// Until a moment that was known when it fell asleep.
-    Until(Instant),
-    UntilRung,
-}
-
-impl State {
-    /// When the thread that syncs has something to do.
-    fn sync_task_due(&self) -> Option<Instant> {
-        self.writer.sync_due(self.wanted).into_iter().chain(self.fold_due).min()
-    }
-
-    /// Whether that thread sleeps for longer than it may.
-    pub(super) fn oversleeps(&self) -> bool {
-        match (self.sync_sleep, self.sync_task_due()) {
-            (Sleep::Awake, _) | (_, None) => false,
-            (Sleep::UntilRung, Some(_)) => true,
-            (Sleep::Until(moment), Some(due)) => due < moment,
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn waits_for_denials_alone(&self) -> bool {
-        self.sync_sleep != Sleep::Awake
-            && self.fold_due.is_some()
-            && self.writer.sync_due(self.wanted).is_none()
-    }
+    /// Until a moment, or until it is rung.
+    Until(Option<Instant>),
 }
 
 enum SyncTask {
@@ -102,6 +78,28 @@ enum AheadTask {
     Make(u64),
     Remove(PathBuf),
     End,
+}
+
+impl Sleep {
+    /// Whether the thread has to be woken to do something by `due`.
+    fn misses(self, due: Option<Instant>) -> bool {
+        match (self, due) {
+            (Self::Awake, _) | (_, None) => false,
+            (Self::Until(None), Some(_)) => true,
+            (Self::Until(Some(until)), Some(due)) => due < until,
+        }
+    }
+}
+
+impl State {
+    /// Wakes the thread that syncs if it sleeps beyond what it has to do.
+    fn ring_sync(&mut self, bell: &Condvar) {
+        let due = self.writer.sync_due(self.wanted).into_iter().chain(self.fold_due).min();
+        if self.sync_sleep.misses(due) {
+            self.sync_sleep = Sleep::Awake;
+            bell.notify_one();
+        }
+    }
 }
 
 impl Shared {
@@ -175,27 +173,24 @@ impl Shared {
     ) -> Result<u64, AuditError> {
         let mut state = self.lock()?;
         let appended = state.writer.append(record, purpose, now);
-        self.wake_sync(&mut state);
-        let rung = Sleep::UntilRung;
-        if state.ahead_sleep == rung && state.writer.spare_due(now).is_some() {
+        state.ring_sync(&self.sync_bell);
+        if state.ahead_sleep.misses(state.writer.spare_due(now)) {
             state.ahead_sleep = Sleep::Awake;
             self.ahead_bell.notify_one();
         }
         appended
     }
 
+    #[cfg(test)]
+    pub(super) fn sync_sleeps(&self) -> bool {
+        self.lock().is_ok_and(|state| state.sync_sleep != Sleep::Awake)
+    }
+
     /// Somebody waits until that many entries are on disk.
     pub(super) fn want(&self, entries: u64) {
         let Ok(mut state) = self.lock() else { return };
         state.wanted = state.wanted.max(entries);
-        self.wake_sync(&mut state);
-    }
-
-    fn wake_sync(&self, state: &mut State) {
-        if state.oversleeps() {
-            state.sync_sleep = Sleep::Awake;
-            self.sync_bell.notify_one();
-        }
+        state.ring_sync(&self.sync_bell);
     }
 
     /// Somebody waits until the collector has that many entries.
@@ -254,8 +249,8 @@ impl Shared {
     fn fold_at(&self, now: Instant) {
         let Ok(mut state) = self.lock() else { return };
         if state.fold_due.is_none() {
-            state.fold_due = Some(now + fold::EVERY);
-            self.wake_sync(&mut state);
+            state.fold_due = Some(now + state.writer.limits().fold);
+            state.ring_sync(&self.sync_bell);
         }
     }
 
@@ -308,8 +303,8 @@ impl Shared {
                 state.fold_due = None;
                 return Ok(SyncTask::Fold);
             }
-            let until = state.sync_task_due();
-            state.sync_sleep = until.map_or(Sleep::UntilRung, Sleep::Until);
+            let until = sync.into_iter().chain(fold).min();
+            state.sync_sleep = Sleep::Until(until);
             state = sleep(&self.sync_bell, state, until)?;
             state.sync_sleep = Sleep::Awake;
         }
@@ -389,7 +384,7 @@ impl Shared {
             if let Some(path) = state.removable.and_then(|n| state.writer.removable(n)) {
                 return Ok(AheadTask::Remove(path));
             }
-            state.ahead_sleep = due.map_or(Sleep::UntilRung, Sleep::Until);
+            state.ahead_sleep = Sleep::Until(due);
             state = sleep(&self.ahead_bell, state, due)?;
             state.ahead_sleep = Sleep::Awake;
         }

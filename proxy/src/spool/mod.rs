@@ -129,6 +129,7 @@ impl Limits {
             sync: Duration::from_millis(20),
             apart: Duration::from_millis(1),
             retry: Duration::from_millis(200),
+            fold: fold::EVERY,
             disk: Duration::from_secs(5),
             collector: Duration::from_secs(10),
         }

@@ -30,7 +30,7 @@ pub struct Shipping {
     shared: Arc<Shared>,
     key: Arc<SigningKey>,
     synced: watch::Receiver<u64>,
-    place: Option<Place>,
+    cursor: Option<Cursor>,
 }
 
 /// A batch as it goes over the wire.
@@ -42,7 +42,7 @@ pub struct Body {
 }
 
 /// Where reading a segment goes on.
-struct Place {
+struct Cursor {
     path: PathBuf,
     offset: u64,
     tip: Tip,
@@ -54,7 +54,13 @@ impl Shipping {
         key: Arc<SigningKey>,
         synced: watch::Receiver<u64>,
     ) -> Self {
-        Self { shared, key, synced, place: None }
+        Self { shared, key, synced, cursor: None }
+    }
+
+    /// Whether the spool's threads are gone.
+    #[cfg(test)]
+    pub(super) fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.shared) == 1
     }
 
     /// Whose chain this is.
@@ -105,20 +111,20 @@ impl Shipping {
         );
         let (chain, key) = (self.chain().clone(), Arc::clone(&self.key));
         if !recent.is_empty() {
-            self.place = None;
+            self.cursor = None;
             if recent.iter().map(|run| run.frames.len()).sum::<usize>() <= INLINE_BYTES {
                 return encode(&chain, &recent, &key);
             }
             let encoded = spawn_blocking(move || encode(&chain, &recent, &key));
             return encoded.await.map_err(|_| AuditError::Ended)?;
         }
-        let (shared, place) = (Arc::clone(&self.shared), self.place.take());
+        let (shared, cursor) = (Arc::clone(&self.shared), self.cursor.take());
         let read = spawn_blocking(move || {
-            let (run, place) = read(&shared, place, entries, synced)?;
-            Ok::<_, AuditError>((encode(&chain, &[run], &key)?, place))
+            let (run, cursor) = read(&shared, cursor, entries, synced)?;
+            Ok::<_, AuditError>((encode(&chain, &[run], &key)?, cursor))
         });
-        let (body, place) = read.await.map_err(|_| AuditError::Ended)??;
-        self.place = Some(place);
+        let (body, cursor) = read.await.map_err(|_| AuditError::Ended)??;
+        self.cursor = Some(cursor);
         Ok(body)
     }
 
@@ -147,31 +153,31 @@ fn encode(chain: &ChainId, runs: &[Run], key: &SigningKey) -> Result<Body, Audit
 /// Reads entries from `from` on and below `until` out of the segment that holds the first of them.
 fn read(
     shared: &Shared,
-    place: Option<Place>,
+    cursor: Option<Cursor>,
     from: u64,
     until: u64,
-) -> Result<(Run, Place), AuditError> {
+) -> Result<(Run, Cursor), AuditError> {
     let gone = || AuditError::Damaged(format!("entry {from} is no longer there"));
     let (path, tip) = shared.lock()?.writer.segment_of(from).ok_or_else(gone)?;
-    let place = place
-        .filter(|place| place.path == path && place.tip.next <= from)
-        .unwrap_or(Place { path, offset: HEADER_BYTES, tip });
-    let mut frames = Frames::new(File::open(&place.path)?, place.offset, place.tip)?;
-    let (mut start, mut bytes) = (place.tip, Vec::new());
-    let mut place = place;
-    while place.tip.next < until {
+    let cursor = cursor
+        .filter(|cursor| cursor.path == path && cursor.tip.next <= from)
+        .unwrap_or(Cursor { path, offset: HEADER_BYTES, tip });
+    let mut frames = Frames::new(File::open(&cursor.path)?, cursor.offset, cursor.tip)?;
+    let (mut start, mut bytes) = (cursor.tip, Vec::new());
+    let mut cursor = cursor;
+    while cursor.tip.next < until {
         if frames.read_next()? != Found::Entry {
             break;
         }
-        let seq = place.tip.next;
-        (place.offset, place.tip) = (frames.offset(), frames.tip());
+        let seq = cursor.tip.next;
+        (cursor.offset, cursor.tip) = (frames.offset(), frames.tip());
         if seq < from {
-            start = place.tip;
+            start = cursor.tip;
             continue;
         }
         bytes.extend_from_slice(&(frames.record().len() as u32).to_be_bytes());
         bytes.extend_from_slice(frames.record());
-        let entries = place.tip.next - start.next;
+        let entries = cursor.tip.next - start.next;
         if entries == MAX_BATCH_ENTRIES as u64 || bytes.len() >= BATCH_BYTES {
             break;
         }
@@ -179,5 +185,5 @@ fn read(
     if bytes.is_empty() {
         return Err(gone());
     }
-    Ok((Run { start, end: place.tip, frames: bytes.into() }, place))
+    Ok((Run { start, end: cursor.tip, frames: bytes.into() }, cursor))
 }

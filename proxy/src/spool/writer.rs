@@ -50,6 +50,8 @@ pub(super) struct Limits {
     pub(super) apart: Duration,
     /// Time until a failed sync, or a segment that could not be made, is tried again.
     pub(super) retry: Duration,
+    /// Longest time until denials that were counted are looked at.
+    pub(super) fold: Duration,
     /// Longest wait for the disk.
     pub(super) disk: Duration,
     /// Longest wait for the collector.

@@ -102,7 +102,8 @@ struct Promised {
 }
 
 /// Opens a spool on the storage and fills a few segments, over a collector that takes some of it.
-async fn run(dir: &Path, storage: Arc<dyn Storage>) -> Promised {
+/// `patience`: how long the disk is waited for, twice.
+async fn run(dir: &Path, storage: Arc<dyn Storage>, patience: Duration) -> Promised {
     let mut promised = Promised::default();
     let opened = open_with(dir, limits(), storage, durability(Durability::Synced));
     let Ok((log, mut shipping)) = opened else { return promised };
@@ -116,11 +117,8 @@ async fn run(dir: &Path, storage: Arc<dyn Storage>) -> Promised {
             next_segment(&log);
         }
         if n == 15 || n == 30 {
-            // What waits for a disk that fails would wait for long.
-            let synced = shipping.synced();
-            tokio::time::timeout(Duration::from_millis(5), shipping.synced_beyond(synced))
-                .await
-                .ok();
+            let last = promised.intents.last().map_or(0, |(seq, _)| *seq);
+            tokio::time::timeout(patience, shipping.synced_beyond(last)).await.ok();
         }
     }
     if let Ok(body) = shipping.batch(0).await {
@@ -142,7 +140,9 @@ fn kept(dir: &Path) -> Vec<Vec<u8>> {
 
 async fn holds_with(first: usize, many: usize, fault: Fault) {
     let dir = directory();
-    let promised = run(dir.path(), Faulty::new(first, many, fault)).await;
+    // What waits for a disk that fails would wait for long.
+    let patience = Duration::from_millis(5);
+    let promised = run(dir.path(), Faulty::new(first, many, fault), patience).await;
     let (log, shipping) = open(dir.path())
         .unwrap_or_else(|error| panic!("{many} from {first} on, {fault:?}: {error}"));
     drop_and_wait(log, shipping).await;
@@ -161,7 +161,7 @@ async fn holds_with(first: usize, many: usize, fault: Fault) {
 async fn operations() -> usize {
     let dir = directory();
     let storage = Faulty::new(usize::MAX, 0, Fault::Before);
-    let promised = run(dir.path(), storage.clone()).await;
+    let promised = run(dir.path(), storage.clone(), LONG).await;
     assert_eq!(promised.intents.len(), 45);
     assert!(promised.signed.len() > 30);
     assert!(segment::list(&dir.path().join("spool")).unwrap().len() > 4);

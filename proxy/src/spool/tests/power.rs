@@ -27,6 +27,9 @@ struct Disk {
     /// The disk as it was after a chosen operation.
     taken: Option<Box<Disk>>,
     take_after: usize,
+    /// A sync at or after this operation fails, and the kernel then takes for written what never
+    /// reaches the disk. None: no sync fails, or it has.
+    lose_after: Option<usize>,
 }
 
 #[derive(Default, Clone)]
@@ -151,11 +154,15 @@ impl Storage for Remembering {
 
     fn sync(&self, file: &File) -> io::Result<()> {
         let mut disk = self.0.lock().unwrap();
+        let operations = disk.operations;
+        let loses = disk.lose_after.take_if(|operation| *operation <= operations).is_some();
         let contents = disk.of(file);
-        contents.synced = contents.now();
+        if !loses {
+            contents.synced = contents.now();
+        }
         contents.writes.clear();
         disk.count();
-        Ok(())
+        if loses { Err(io::Error::other("broken")) } else { Ok(()) }
     }
 
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
@@ -261,5 +268,34 @@ async fn what_was_synced_is_there_after_a_power_cut() {
     assert!(operations > 100, "{operations}");
     for operation in (1..operations).step_by(2) {
         holds_after(operation, operation as u64).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_failed_sync_lost_is_written_again_before_it_counts_as_synced() {
+    for operation in 0..40 {
+        let dir = directory();
+        let storage = Arc::new(Remembering::default());
+        let settings = durability(Durability::Synced);
+        let (log, mut shipping) =
+            open_with(dir.path(), limits(), storage.clone(), settings).unwrap();
+        {
+            let mut disk = storage.0.lock().unwrap();
+            disk.lose_after = Some(disk.operations + operation);
+        }
+        let mut appended = 0;
+        for n in 0..30 {
+            // While the disk is broken intents are refused.
+            if let Ok(id) = log.append_intent(intent(&format!("https://api.example/{n}"))) {
+                appended = id.0.unwrap() + 1;
+            }
+            next_segment(&log);
+        }
+        shipping.synced_beyond(appended - 1).await.unwrap();
+        let disk = storage.0.lock().unwrap().clone();
+        drop_and_wait(log, shipping).await;
+        disk.restore(&mut StdRng::seed_from_u64(operation as u64), &dir.path().join("spool"));
+        let all = written_from(dir.path());
+        assert!(all.last() >= Some(&(appended - 1)), "lost by operation {operation}: {all:?}");
     }
 }

@@ -7,9 +7,9 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     // What is opaque with care is opaque without.
-    if classify(bytes, Care::Port) == Ok(Protocol::Opaque) {
-        assert_ne!(classify(bytes, Care::Name), Ok(Protocol::Http1));
-        assert_ne!(classify(bytes, Care::Host), Ok(Protocol::Http1));
+    if classify(bytes, Care::WIDE) == Ok(Protocol::Opaque) {
+        assert_ne!(classify(bytes, Care::SKIP), Ok(Protocol::Http1));
+        assert_ne!(classify(bytes, Care::PLAIN), Ok(Protocol::Http1));
     }
     if let Ok(read) = hello::parse(bytes) {
         // What was complete stays what it was when more follows.

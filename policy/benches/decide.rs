@@ -77,6 +77,7 @@ fn decide(c: &mut Criterion) {
         ("denied-path", "shared.example.com", "/v1/other/7", Verdict::Deny),
     ] {
         let host = Host::parse(host).expect("the host is fixed");
+        let path = &Readings::of(path).expect("the path is fixed");
         let intent =
             Intent::Request { scheme: Scheme::Https, host: &host, port: 443, path, method: "GET" };
         for count in [10, 100, 1_000, 10_000] {

@@ -5,7 +5,7 @@
 //! 3. A Guardrail's Deny that matches.
 //! 4. Where all other policies of the pod observe, everything else passes, and what would have been
 //!    decided is reported beside it, except opaque connections to a host and port of which a
-//!    Guardrail's request Deny speaks: nobody could read the requests in them. Otherwise the Enforce
+//!    Guardrail's request Deny over TLS speaks: nobody could read the requests in them. Otherwise the Enforce
 //!    policies alone decide, and Observe policies only report.
 //! 5. Any other Deny that matches. A `network.connect` Deny also denies requests.
 //! 6. An Allow that matches; the obligations of *all* matching Allow rules apply.
@@ -18,6 +18,9 @@
 //! denies WebSocket upgrades, methods and paths are compared without regard to case, paths also
 //! without regard to a final slash and to escapes, and a missing port is every port. A Deny of an
 //! address also holds for names that resolve to it. `CONNECT` and `TRACE` match no rule.
+//!
+//! A path that servers read in several ways is allowed when rules allow each reading, and denied when
+//! one is denied ([`reading`](crate::reading)).
 //!
 //! Neither the order of rules nor that of policies matters; of equally strong rules the first in
 //! the order of (tier, namespace, policy, rule) is named.

@@ -5,14 +5,14 @@
 //! so walks the path once per piece: its cost is bounded by the length of the path times that of the
 //! pattern, whatever the agent asks for.
 
-use crate::normal;
 use crate::pattern::error::PatternError;
+use crate::reading;
 use std::borrow::Cow;
 
 /// Most wildcards of one pattern.
 const MAX_WILDCARDS: usize = 8;
 
-/// A path pattern over normalised paths. `/**` at the end also matches the path without it, and
+/// A path pattern over [readings](crate::reading). `/**` at the end also matches the path without it, and
 /// `/**/` matches a single slash too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
@@ -38,10 +38,10 @@ enum Wildcard {
 }
 
 impl Glob {
-    /// Parses a path pattern; its literal parts are normalised as a request's path is.
+    /// Parses a path pattern; its literal parts are brought into the form of a reading.
     ///
     /// # Errors
-    /// For what a normalised path can never have, since such a pattern would never match.
+    /// For what no path that is sent has, since such a pattern would never match.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let reject = |problem: &str, fix: &str| PatternError {
             problem: format!("the path {text:?} {problem}"),
@@ -67,7 +67,7 @@ impl Glob {
         if inner.contains("//") || (below && text_body.ends_with('/')) {
             return Err(reject(
                 "has an empty segment",
-                "write a single slash; requests are collapsed likewise",
+                "write a single slash, or /** for what follows",
             ));
         }
         if text.matches("**").count() + text.replace("**", "").matches('*').count() > MAX_WILDCARDS
@@ -86,7 +86,7 @@ impl Glob {
             wire.push(piece).map_err(|e| {
                 reject(
                     &format!("is never what a request asks for: {e}"),
-                    "write it as a normalised URL path",
+                    "write it as a URL path, with %25 for a percent sign",
                 )
             })?;
         }
@@ -94,7 +94,7 @@ impl Glob {
         Ok(Self { wire, decoded })
     }
 
-    /// Whether a normalised path matches, byte for byte.
+    /// Whether a reading matches, byte for byte.
     pub fn matches(&self, path: &str) -> bool {
         self.wire.matches(path.as_bytes(), |a, b| a == b)
     }
@@ -102,7 +102,7 @@ impl Glob {
     /// As [`matches`](Self::matches), but wider, for a Deny: servers differ on letter case, on a
     /// final slash, and on escapes of characters that need none, so all readings are tried.
     pub fn matches_any_reading(&self, path: &str) -> bool {
-        let decoded = normal::fully_decoded(path);
+        let decoded = reading::fully_decoded(path);
         let trimmed = decoded.strip_suffix(b"/").unwrap_or(&decoded);
         let slashed = match decoded.last() {
             Some(b'/') => Cow::Borrowed(&*decoded),
@@ -138,7 +138,7 @@ impl Pieces {
     }
 
     /// Appends a part of the pattern that has no `/**/`.
-    fn push(&mut self, part: &str) -> Result<(), normal::PathError> {
+    fn push(&mut self, part: &str) -> Result<(), reading::PathError> {
         for (at, part) in part.split("**").enumerate() {
             if at > 0 {
                 self.rest.push((Wildcard::DoubleStar, Vec::new()));
@@ -147,7 +147,7 @@ impl Pieces {
                 if at > 0 {
                     self.rest.push((Wildcard::Star, Vec::new()));
                 }
-                let wire = normal::normalise_literal(literal)?;
+                let wire = reading::normalise_literal(literal)?;
                 self.literal().extend(wire.bytes());
             }
         }

@@ -1,8 +1,9 @@
 //! Which rules speak of a host, and of a path on it: by hash for names, their parents and the
 //! segments that a path begins with, by prefix for addresses.
 
-use crate::normal::{self, Host, Name};
+use crate::normal::{Host, Name};
 use crate::pattern::{HostPattern, ResourcePattern};
+use crate::reading;
 use hashbrown::HashMap;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -112,7 +113,7 @@ impl Rules {
             return self.iter().for_each(visit);
         };
         segment.here.iter().for_each(|at| visit(*at));
-        let decoded = normal::fully_decoded(path);
+        let decoded = reading::fully_decoded(path);
         let mut lower = [0; MAX_SEGMENT];
         for next in decoded.split(|b| *b == b'/').skip(1) {
             let Some(lower) = lower.get_mut(..next.len()) else { return };

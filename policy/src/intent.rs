@@ -3,12 +3,13 @@
 use crate::action::Action;
 use crate::normal::{Host, Name};
 use crate::pattern::Scheme;
+use crate::reading::Readings;
 
 /// One act that is to be decided.
 #[derive(Debug, Clone, Copy)]
 pub enum Intent<'a> {
-    /// An HTTP request; the path is normalised, the method as it is sent.
-    Request { scheme: Scheme, host: &'a Host, port: u16, path: &'a str, method: &'a str },
+    /// An HTTP request; the method is as it is sent.
+    Request { scheme: Scheme, host: &'a Host, port: u16, path: &'a Readings, method: &'a str },
     /// An opaque connection; `Scheme::Tls` where the agent speaks TLS that is passed through.
     Connect { scheme: Scheme, host: &'a Host, port: u16 },
     /// A DNS question for an address.

@@ -1,8 +1,8 @@
 //! What an agent may do: pure values in, pure values out. No clock, no network, no Kubernetes.
 //!
 //! A [`snapshot::Snapshot`] compiles into [`Policies`], which decide [`Intent`]s. The order of
-//! decision is in [`decide`]; the syntax of resources in [`pattern`]; the one form of names and
-//! paths in [`normal`].
+//! decision is in [`decide`]; the syntax of resources in [`pattern`]; the one form of names in
+//! [`normal`]; what a path can mean in [`reading`].
 //!
 //! Failure: a policy that does not compile is a state that denies, with the reason.
 
@@ -19,6 +19,7 @@ pub mod limits;
 pub mod normal;
 mod obligations;
 pub mod pattern;
+pub mod reading;
 pub mod rule;
 mod ruleset;
 pub mod snapshot;

@@ -19,6 +19,10 @@ pub struct Obligations {
 impl Obligations {
     /// Adds what this rule demands.
     pub(crate) fn add(&mut self, rule: &Rule) {
-        self.deny.extend(rule.body.clone());
+        let Some(body) = &rule.body else { return };
+        // A rule may match under several readings.
+        if !self.deny.iter().any(|have| Arc::ptr_eq(have, body)) {
+            self.deny.push(Arc::clone(body));
+        }
     }
 }

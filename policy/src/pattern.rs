@@ -13,6 +13,7 @@
 //! | `https://203.0.113.10/**`, `https://[2001:db8::1]/**` | that address, asked for as an address |
 //! | `tcp://10.20.0.0/16:5432`, `tcp://[fd00::]/8:5432` | every address of that range |
 //! | `wss://feed.example.com/**` | WebSocket upgrades; an https pattern does not match them |
+//! | `https://registry.example/@scope%2F*` | `%2F` as data, as it is in `/@scope%2Fname` (see [readings](crate::reading)) |
 //! | `*.example.com` | in a `network.dns` rule: a host pattern alone |
 //!
 //! | rejected | why |
@@ -22,7 +23,8 @@
 //! | `https://user@example.com/` | user information is no part of a resource |
 //! | `https://a*.example.com/`, `https://*.*.com/`, `https://*/` | `*.` stands for whole labels, once, in front |
 //! | `https://example.com/a?b=c`, `…#x` | queries and fragments are not matched |
-//! | `https://example.com/../a`, `…/a//b`, `…/a;b`, `…/%2F` | a request's path never has these once normalised |
+//! | `https://example.com/../a`, `…/a//b` | a rule names the place itself, not a way to it |
+//! | `https://example.com/%00`, `…/100%` | no request may hold control characters; write `%25` |
 //! | `https://example.com/***` | neither `*` nor `**` |
 //! | `https://10.0.0.1/16` | a range has no bits beyond its prefix; as a path it reads like one |
 //! | `https://127.1/` | some readers see an address, others a name |
@@ -163,6 +165,16 @@ impl ResourcePattern {
             (PortPattern::Default, Some(scheme)) => scheme.default_port() == Some(port),
             (PortPattern::Default, None) => matches!(port, 80 | 443),
         }
+    }
+
+    /// Whether the pattern speaks of requests that travel so (`Tcp`: in the clear, `Tls`) to this
+    /// port.
+    pub(crate) fn speaks_over(&self, transport: Scheme, port: u16) -> bool {
+        let schemes = match transport {
+            Scheme::Tls | Scheme::Https | Scheme::Wss => [Scheme::Https, Scheme::Wss],
+            Scheme::Tcp | Scheme::Http | Scheme::Ws => [Scheme::Http, Scheme::Ws],
+        };
+        schemes.into_iter().any(|scheme| self.matches_endpoint(scheme, port))
     }
 
     /// The ports that a layer-4 filter must open for this pattern; empty: every port.

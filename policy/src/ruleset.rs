@@ -8,6 +8,7 @@ use crate::intent::Intent;
 use crate::normal::Host;
 use crate::obligations::Obligations;
 use crate::pattern::Scheme;
+use crate::reading::Readings;
 use crate::rule::Rule;
 use crate::rule::http::{is_tunnel, transport};
 use std::cmp::Reverse;
@@ -44,13 +45,12 @@ impl RuleSet {
         match *intent {
             Intent::Request { method, .. } if is_tunnel(method) => {}
             Intent::Request { scheme, host, port, path, .. } => {
-                for rules in self.requests.of(host) {
-                    rules.for_path(path, |at| {
-                        let rule = &self.rules[at];
-                        best.offer(rule, at, rule.matches_request(intent));
-                    });
-                }
                 self.deny_connection(&mut best, transport(scheme), host, port);
+                if let Some(reading) = self.read(&mut best, intent, host, path)
+                    && !best.denies()
+                {
+                    return unread(path, reading, default_reason);
+                }
             }
             Intent::Connect { scheme, host, port } => {
                 for at in self.connects.candidates(host) {
@@ -77,6 +77,7 @@ impl RuleSet {
     }
 
     /// Of a set that only denies: an opaque connection could carry the requests that it denies.
+    /// Requests in the clear are told by their first bytes.
     pub(crate) fn denies_unread(
         &self,
         intent: &Intent<'_>,
@@ -86,9 +87,37 @@ impl RuleSet {
         let mut best = Best::default();
         for at in self.requests.candidates(host) {
             let rule = &self.rules[at];
-            best.offer(rule, at, rule.effect == Effect::Deny && rule.pattern.speaks_of_port(port));
+            let inside = rule.pattern.speaks_over(Scheme::Tls, port);
+            best.offer(rule, at, rule.effect == Effect::Deny && inside);
         }
         best.rule.is_some().then(|| best.into_decision(self, default_reason))
+    }
+
+    /// Every rule that speaks of the request under any reading of its path. Returns the first
+    /// reading that no rule speaks of.
+    fn read<'a>(
+        &self,
+        best: &mut Best,
+        intent: &Intent<'_>,
+        host: &Host,
+        path: &'a Readings,
+    ) -> Option<&'a str> {
+        let mut unread = None;
+        for reading in path.iter() {
+            let mut found = false;
+            for rules in self.requests.of(host) {
+                rules.for_path(reading, |at| {
+                    let rule = &self.rules[at];
+                    let matches = rule.matches_reading(intent, reading);
+                    found |= matches;
+                    best.offer(rule, at, matches);
+                });
+            }
+            if !found {
+                unread.get_or_insert(reading);
+            }
+        }
+        unread
     }
 
     /// A connection that is denied as such carries no request either.
@@ -113,6 +142,10 @@ struct Best {
 }
 
 impl Best {
+    fn denies(&self) -> bool {
+        self.rule.is_some_and(|(verdict, ..)| verdict == Verdict::Deny)
+    }
+
     fn offer(&mut self, rule: &Rule, at: usize, matches: bool) {
         if !matches {
             return;
@@ -146,6 +179,19 @@ impl Best {
             observing: false,
         }
     }
+}
+
+/// No rule allows one reading of the path.
+fn unread(path: &Readings, reading: &str, default_reason: &Arc<str>) -> Decision {
+    const BRIEF: usize = 128;
+    let reason = if path.iter().nth(1).is_none() {
+        Arc::clone(default_reason)
+    } else {
+        // A reading is ASCII.
+        let brief = reading.get(..BRIEF).unwrap_or(reading);
+        Arc::from(format!("no rule allows this path as some servers read it: {brief}"))
+    };
+    Decision::without_rule(Verdict::Deny, Code::DefaultDeny, &reason)
 }
 
 /// For a rule that gives no reason of its own. Made once per thread, so that a decision allocates

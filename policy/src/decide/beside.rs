@@ -40,8 +40,17 @@ impl Policies {
         let set = &self.enforced;
         let of_requests = set.requests.candidates(&host).filter(|at| {
             let rule = &set.rules[*at];
-            rule.matches_request(intent)
-                || (rule.matches_every_request() && rule.pattern.speaks_of_port(port))
+            match *intent {
+                // What is inside stays unread: it could be any request.
+                Intent::Connect { scheme: Scheme::Tls, .. } => {
+                    rule.pattern.speaks_over(Scheme::Tls, port)
+                }
+                Intent::Connect { .. } => rule.pattern.speaks_of_port(port),
+                _ => {
+                    rule.matches_request(intent)
+                        || (rule.matches_every_request() && rule.pattern.speaks_of_port(port))
+                }
+            }
         });
         let of_connections =
             set.connects.candidates(&host).filter(|at| set.rules[*at].pattern.speaks_of_port(port));
@@ -65,10 +74,11 @@ impl Policies {
         })
     }
 
-    /// Whether TLS or HTTP to this host is taken apart: always, unless no `network.request` rule
-    /// speaks of the host and a `network.connect` rule really allows it as it is.
+    /// Whether TLS (`Tls`) or HTTP in the clear (`Tcp`) to this host and port is taken apart: always,
+    /// unless no `network.request` rule speaks of such requests there and a `network.connect` rule
+    /// really allows it as it is.
     pub fn intercepts(&self, scheme: Scheme, host: &Host, port: u16) -> bool {
-        if self.in_force().any(|set| set.requests.candidates(host).next().is_some()) {
+        if self.decides_requests(scheme, host, port) {
             return true;
         }
         let decision = self.decide(&Intent::Connect { scheme, host, port });
@@ -79,11 +89,11 @@ impl Policies {
         !(decision.allows() && by_rule)
     }
 
-    /// Whether a `network.request` rule speaks of this host and port: bytes that some server could
-    /// read as a request may not pass unread there.
-    pub fn decides_requests(&self, host: &Host, port: u16) -> bool {
+    /// Whether a `network.request` rule speaks of requests to this host and port, over TLS (`Tls`)
+    /// or in the clear (`Tcp`): bytes that some server could read so may not pass unread there.
+    pub fn decides_requests(&self, scheme: Scheme, host: &Host, port: u16) -> bool {
         self.in_force().any(|set| {
-            set.requests.candidates(host).any(|at| set.rules[at].pattern.speaks_of_port(port))
+            set.requests.candidates(host).any(|at| set.rules[at].pattern.speaks_over(scheme, port))
         })
     }
 }

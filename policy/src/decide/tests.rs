@@ -1,7 +1,8 @@
 use super::*;
 use crate::action::Effect;
-use crate::normal::{Host, Name, normalise_path};
+use crate::normal::{Host, Name};
 use crate::pattern::Scheme;
+use crate::reading::Readings;
 use crate::source::{PolicyRef, RuleSource};
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -52,7 +53,7 @@ fn request(policies: &Policies, method: &str, url: &str) -> Decision {
         _ => (authority, scheme.default_port().unwrap()),
     };
     let host = Host::parse(host).unwrap();
-    let path = normalise_path(&format!("/{path}")).unwrap();
+    let path = Readings::of(&format!("/{path}")).unwrap();
     policies.decide(&Intent::Request { scheme, host: &host, port, path: &path, method })
 }
 
@@ -260,12 +261,9 @@ fn by_a_name_an_address_is_held_to_the_rules_of_the_address() {
     ];
     let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
     let host = Host::parse("alias.example.com").unwrap();
-    let wish = |method, path| Intent::Request {
-        scheme: Scheme::Http,
-        host: &host,
-        port: 80,
-        path,
-        method,
+    let wish = |method, path: &str| {
+        let path: &Readings = Box::leak(Box::new(Readings::of(path).unwrap()));
+        Intent::Request { scheme: Scheme::Http, host: &host, port: 80, path, method }
     };
     let (private, denied) = ("10.1.2.3".parse().unwrap(), "203.0.113.10".parse().unwrap());
     assert!(policies.names_address(&wish("GET", "/public/status"), private));
@@ -330,8 +328,103 @@ fn a_guardrails_request_deny_leaves_nothing_unread() {
         assert_eq!(connect(&a, 5432), Code::Observed, "{effect:?}");
         assert_eq!(connect(&b, 443), Code::Observed, "{effect:?}");
         assert_eq!(policies.intercepts(Scheme::Tls, &b, 443), effect == Effect::Deny);
-        assert!(policies.decides_requests(&a, 443) && !policies.decides_requests(&a, 5432));
+        let decides = |scheme, port| policies.decides_requests(scheme, &a, port);
+        assert!(decides(Scheme::Tls, 443) && !decides(Scheme::Tls, 5432));
+        assert!(!decides(Scheme::Tcp, 443));
     }
+}
+
+/// A rule about plain HTTP says nothing of TLS, and one about a port nothing of others.
+#[test]
+fn a_connect_rule_is_intercepted_only_where_requests_are_decided() {
+    let rules = vec![
+        rule("no-plain", "network.request", "http://**", Effect::Deny),
+        rule("web", "network.request", "https://b.example/v1/**", Effect::Allow),
+        rule("services", "network.request", "http://10.96.0.0/16/**", Effect::Allow),
+        rule("opaque", "network.connect", "*://**:*", Effect::Allow),
+        rule("range", "network.connect", "*://10.96.0.0/16:*", Effect::Allow),
+    ];
+    let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
+    for (scheme, to, port, want) in [
+        (Scheme::Tls, "a.example", 443, false),
+        (Scheme::Tcp, "a.example", 443, true),
+        (Scheme::Tcp, "a.example", 22, true),
+        (Scheme::Tls, "b.example", 443, true),
+        (Scheme::Tls, "b.example", 5432, false),
+        (Scheme::Tls, "10.96.0.1", 443, false),
+        (Scheme::Tcp, "10.96.0.1", 443, false),
+        (Scheme::Tcp, "10.96.0.1", 80, true),
+    ] {
+        let host = Host::parse(to).unwrap();
+        assert_eq!(policies.intercepts(scheme, &host, port), want, "{scheme} {to}:{port}");
+    }
+}
+
+/// What stays unread could be any of the requests that a rule denies.
+#[test]
+fn an_opaque_connection_by_name_is_held_to_every_deny_of_its_address() {
+    let mut posts = rule("posts", "network.request", "https://203.0.113.11", Effect::Deny);
+    posts.methods = vec!["POST".into()];
+    let rules = vec![
+        rule("admin", "network.request", "https://203.0.113.10/admin/**", Effect::Deny),
+        posts,
+        rule("plain", "network.request", "http://203.0.113.12/x/**", Effect::Deny),
+        rule("all", "network.connect", "*://**:*", Effect::Allow),
+    ];
+    let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
+    let host = Host::parse("alias.example.com").unwrap();
+    for (scheme, ip, want) in [
+        (Scheme::Tls, "203.0.113.10", true),
+        (Scheme::Tls, "203.0.113.11", true),
+        (Scheme::Tls, "203.0.113.12", false),
+        (Scheme::Tcp, "203.0.113.10", true),
+        (Scheme::Tcp, "203.0.113.12", true),
+        (Scheme::Tls, "203.0.113.13", false),
+    ] {
+        let intent = Intent::Connect { scheme, host: &host, port: 8443 };
+        let denied = policies.denies_address(&intent, ip.parse().unwrap());
+        assert_eq!(denied.is_some(), want, "{scheme} {ip}");
+    }
+}
+
+/// A path is allowed when every reading of it is, and denied when any is.
+#[test]
+fn every_reading_of_a_path_is_decided() {
+    let mut held = rule("a", "network.request", "https://a.example/a/**", Effect::Allow);
+    held.deny_body_patterns = vec!["secret".into()];
+    let rules = vec![
+        held,
+        rule("npm", "network.request", "https://a.example/@types%2F*", Effect::Allow),
+        rule("types", "network.request", "https://a.example/@types/*", Effect::Allow),
+        rule("all", "network.request", "https://b.example/**", Effect::Allow),
+        rule("admin", "network.request", "https://b.example/admin/**", Effect::Deny),
+    ];
+    let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
+    for (url, code) in [
+        ("https://a.example/a/b%2Fc;d//e", Code::Allowed),
+        ("https://a.example/@types%2fnode", Code::Allowed),
+        ("https://a.example/@types/node", Code::Allowed),
+        ("https://a.example/a/..%2Fx", Code::DefaultDeny),
+        ("https://a.example/a/%252e%252e/x", Code::DefaultDeny),
+        ("https://a.example/a/%EF%BC%8E%EF%BC%8E/x", Code::DefaultDeny),
+        ("https://a.example/a/..;/x", Code::DefaultDeny),
+        ("https://b.example/a%2Fb;c//d/../e", Code::Allowed),
+        ("https://b.example/x/..%2fadmin/y", Code::RuleDeny),
+        ("https://b.example/x/..;/admin/y", Code::RuleDeny),
+        ("https://b.example/admin;x/y", Code::RuleDeny),
+        ("https://b.example//admin/y", Code::RuleDeny),
+        ("https://b.example//h/admin/y", Code::RuleDeny),
+        ("https://b.example/%61dmin%3F/..", Code::RuleDeny),
+        ("https://b.example/%25%36%31dmin/y", Code::RuleDeny),
+        ("https://b.example/%EF%BD%81dmin/y", Code::RuleDeny),
+        ("https://b.example/\\admin\\y", Code::RuleDeny),
+    ] {
+        assert_eq!(request(&policies, "GET", url).code, code, "{url}");
+    }
+    let split = request(&policies, "GET", "https://a.example/a/..%2Fx");
+    assert_eq!(&*split.reason, "no rule allows this path as some servers read it: /x");
+    let held = request(&policies, "GET", "https://a.example/a/b%2Fc");
+    assert_eq!(held.obligations.deny.len(), 1);
 }
 
 #[test]
@@ -479,7 +572,8 @@ proptest! {
                 if scheme == "https" { (Scheme::Tls, 443) } else { (Scheme::Tcp, 80) };
             prop_assert!(!denied || with.intercepts(scheme, &host, port), "{}", url);
             let opaque = with.decide(&Intent::Connect { scheme: Scheme::Tcp, host: &host, port });
-            prop_assert!(!denied || !opaque.allows(), "{}", url);
+            // HTTP in the clear is told by its first bytes.
+            prop_assert!(!denied || scheme == Scheme::Tcp || !opaque.allows(), "{}", url);
         }
     }
 

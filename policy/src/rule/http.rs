@@ -9,11 +9,24 @@ use crate::intent::Intent;
 use crate::pattern::Scheme;
 
 impl Rule {
-    /// Whether this rule speaks of the request, whatever its host. No other intent is a request.
+    /// Whether this rule speaks of the request, whatever its host: an Allow of all its readings, a
+    /// Deny of any. No other intent is a request.
     #[inline]
     pub(crate) fn matches_request(&self, intent: &Intent<'_>) -> bool {
         match *intent {
-            Intent::Request { scheme, port, path, method, .. } => {
+            Intent::Request { path, .. } => match self.effect {
+                Effect::Allow => path.iter().all(|one| self.matches_reading(intent, one)),
+                Effect::Deny => path.iter().any(|one| self.matches_reading(intent, one)),
+            },
+            Intent::Connect { .. } | Intent::Resolve { .. } => false,
+        }
+    }
+
+    /// Whether this rule speaks of the request where its path is read as `path`.
+    #[inline]
+    pub(crate) fn matches_reading(&self, intent: &Intent<'_>, path: &str) -> bool {
+        match *intent {
+            Intent::Request { scheme, port, method, .. } => {
                 self.matches_endpoint(scheme, port)
                     && self.matches_method(method)
                     && self.matches_path(path)

@@ -4,6 +4,7 @@ use exeat_policy::Intent;
 use exeat_policy::action::Action;
 use exeat_policy::normal::{Host, Name};
 use exeat_policy::pattern::Scheme;
+use exeat_policy::reading::Readings;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ pub struct Endpoint {
 /// One act that the agent asks for. Owns its text, so that it can be decided again later.
 #[derive(Debug, Clone)]
 pub enum Ask {
-    /// An HTTP request. The path is normalised, the method is as it was sent.
-    Request { scheme: Scheme, to: Arc<Endpoint>, path: String, method: String },
+    /// An HTTP request. The method is as it was sent.
+    Request { scheme: Scheme, to: Arc<Endpoint>, path: Readings, method: String },
     /// A connection whose content stays unread.
     Connect { scheme: Scheme, to: Arc<Endpoint> },
     /// A DNS question for the addresses of a name.

@@ -31,7 +31,7 @@ pub use standing::{Carries, Standing};
 
 use crate::refusal::Refusal;
 use crate::state::PolicyState;
-use crate::wire::detect::Care;
+use crate::wire::detect::{Care, Look};
 use exeat_policy::pattern::Scheme;
 use std::sync::Arc;
 
@@ -65,16 +65,17 @@ impl Gate {
 
     /// How the first bytes of a connection to this endpoint are looked at.
     pub fn care(&self, to: &Endpoint) -> Care {
-        let decides = self
-            .policy
-            .load()
-            .is_none_or(|active| active.policies.decides_requests(&to.host, to.port));
-        let intercepts = |scheme| self.intercepts(scheme, to);
-        match decides {
-            true => Care::Port,
-            false if intercepts(Scheme::Tcp) || intercepts(Scheme::Tls) => Care::Host,
-            false => Care::Name,
-        }
+        let active = self.policy.load();
+        let decides = |scheme| {
+            let policies = active.as_ref().map(|active| &active.policies);
+            policies.is_none_or(|it| it.decides_requests(scheme, &to.host, to.port))
+        };
+        let look = |scheme| match decides(scheme) {
+            true => Look::Wide,
+            false if self.intercepts(scheme, to) => Look::Plain,
+            false => Look::Skip,
+        };
+        Care { tls: look(Scheme::Tls), http: look(Scheme::Tcp) }
     }
 
     /// Records a refusal. A record that fails changes nothing: it is refused all the same.

@@ -4,6 +4,7 @@ use super::pump::pump;
 use crate::gate::{Counts, Standing};
 use crate::refusal::Refusal;
 use crate::tls::hello::HELLO_LIMIT;
+use crate::wire::detect::Protocol;
 use bytes::{Buf, BytesMut};
 use std::io;
 use std::pin::Pin;
@@ -68,8 +69,24 @@ async fn idle(counts: &Counts) {
 /// Looks at the first bytes of a relay, however late they come.
 pub(super) trait Guard: Send {
     /// Whether these bytes may pass; `None` where more are needed to tell.
-    fn check(&self, first: &[u8]) -> Option<Result<(), Refusal>>;
+    fn check(&self, first: &[u8]) -> Option<Looked>;
 }
+
+/// What a [`Guard`] says of the first bytes.
+pub(super) enum Looked {
+    Passes,
+    /// Another protocol, of which every request is decided.
+    Is(Protocol),
+    Refused(Refusal),
+}
+
+impl From<Result<(), Refusal>> for Looked {
+    fn from(passes: Result<(), Refusal>) -> Self {
+        passes.map_or_else(Self::Refused, |()| Self::Passes)
+    }
+}
+
+const DISGUISED: Refusal = Refusal::Malformed("HTTP or TLS where requests are decided one by one");
 
 /// The agent's side of a relay: counts, and where guarded holds the first bytes until it is clear
 /// that they may pass.
@@ -78,11 +95,19 @@ pub(super) struct Watched<T> {
     counts: Counts,
     guard: Option<Box<dyn Guard>>,
     held: BytesMut,
+    is: Option<Protocol>,
 }
 
 impl<T> Watched<T> {
+    /// Where the agent's first bytes are another protocol's and the server had said nothing before
+    /// them: that protocol, and the bytes, none of which was passed on.
+    pub(super) fn turned(self) -> Option<(Protocol, BytesMut)> {
+        let protocol = self.is?;
+        (self.counts.totals() == (0, 0)).then_some((protocol, self.held))
+    }
+
     pub(super) fn new(inner: T, counts: Counts, guard: Option<Box<dyn Guard>>) -> Self {
-        Self { inner, counts, guard, held: BytesMut::new() }
+        Self { inner, counts, guard, held: BytesMut::new(), is: None }
     }
 }
 
@@ -95,10 +120,14 @@ impl<T: AsyncRead + Unpin> Watched<T> {
             let ended = read.filled().is_empty();
             self.held.extend_from_slice(read.filled());
             match guard.check(&self.held) {
-                Some(Ok(())) => self.guard = None,
+                Some(Looked::Passes) => self.guard = None,
                 None if !ended && self.held.len() < FIRST_LIMIT => {}
                 _ if ended && self.held.is_empty() => self.guard = None,
-                Some(Err(refusal)) => return Poll::Ready(Err(refused(refusal))),
+                Some(Looked::Is(protocol)) => {
+                    self.is = Some(protocol);
+                    return Poll::Ready(Err(refused(DISGUISED)));
+                }
+                Some(Looked::Refused(refusal)) => return Poll::Ready(Err(refused(refusal))),
                 None => {
                     let refusal = Refusal::Malformed("the first bytes say too little");
                     return Poll::Ready(Err(refused(refusal)));

@@ -28,10 +28,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How long a silent client is waited for where its server may speak first, where requests are
-/// decided too, and where only the client can begin.
-const SERVER_MAY_SPEAK: Duration = Duration::from_millis(1500);
-const EITHER_MAY_SPEAK: Duration = Duration::from_secs(5);
+/// How long a silent client is waited for where its server may speak first: long enough for the
+/// first bytes of a client that begins. What comes later is looked at all the same.
+const SERVER_MAY_SPEAK: Duration = Duration::from_millis(50);
+/// The same where only the client can begin.
 const CLIENT_MUST_SPEAK: Duration = Duration::from_secs(60);
 
 /// Takes the connections of one agent.
@@ -85,8 +85,10 @@ impl Front {
         match found {
             Detected::Left => Ok(()),
             Detected::Silent(stream) => {
-                self.opaque.serve(stream, Scheme::Tcp, to).await;
-                Ok(())
+                match self.opaque.serve(stream, Scheme::Tcp, to.clone()).await {
+                    Some((protocol, stream)) => self.hand_over(protocol, stream, to).await,
+                    None => Ok(()),
+                }
             }
             Detected::Spoke(protocol, stream) => self.hand_over(protocol, stream, to).await,
         }
@@ -96,10 +98,9 @@ impl Front {
     fn patience(&self, to: &Arc<Endpoint>) -> Duration {
         let gate = &self.agent.gate;
         let ask = Ask::Connect { scheme: Scheme::Tcp, to: to.clone() };
-        match (gate.rule(ask).at_once().is_ok(), gate.intercepts(Scheme::Tcp, to)) {
-            (true, false) => SERVER_MAY_SPEAK,
-            (true, true) => EITHER_MAY_SPEAK,
-            (false, _) => CLIENT_MUST_SPEAK,
+        match gate.rule(ask).at_once() {
+            Ok(_) => SERVER_MAY_SPEAK,
+            Err(_) => CLIENT_MUST_SPEAK,
         }
     }
 
@@ -112,7 +113,8 @@ impl Front {
     ) -> io::Result<()> {
         let scheme = if protocol == Protocol::Tls { Scheme::Tls } else { Scheme::Tcp };
         if protocol == Protocol::Opaque || !self.agent.gate.intercepts(scheme, &to) {
-            self.opaque.serve(stream, scheme, to).await;
+            // Its first bytes are here: it cannot turn out to be something else.
+            let _ = self.opaque.serve(stream, scheme, to).await;
             return Ok(());
         }
         if protocol == Protocol::Tls {

@@ -38,13 +38,27 @@ pub enum Protocol {
 
 /// How the first bytes are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Care {
-    /// Whatever it is may pass: only TLS is told apart, for the name in it.
-    Name,
-    /// TLS or HTTP to this host is taken apart, though no request rule speaks of the port.
-    Host,
-    /// Request rules speak of this host and port: what is in doubt is not opaque.
-    Port,
+pub struct Care {
+    pub tls: Look,
+    /// For HTTP in the clear.
+    pub http: Look,
+}
+
+/// How wide the net is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Not told apart: whatever it is may pass. TLS always is, for the name in it.
+    Skip,
+    /// What clients send; bytes in doubt are opaque.
+    Plain,
+    /// Request rules speak of it: bytes in doubt are not opaque.
+    Wide,
+}
+
+impl Care {
+    pub const SKIP: Self = Self { tls: Look::Plain, http: Look::Skip };
+    pub const PLAIN: Self = Self { tls: Look::Plain, http: Look::Plain };
+    pub const WIDE: Self = Self { tls: Look::Wide, http: Look::Wide };
 }
 
 /// What was found out.
@@ -88,12 +102,12 @@ pub async fn detect<T: AsyncRead + Unpin>(
 
 /// The protocol, or, where more bytes are needed to be sure, the best guess so far.
 pub fn classify(bytes: &[u8], care: Care) -> Result<Protocol, Protocol> {
-    match classify_tls(bytes, care) {
+    match classify_tls(bytes, care.tls) {
         Ok(false) => {}
         Ok(true) => return Ok(Protocol::Tls),
         Err(()) => return Err(Protocol::Tls),
     }
-    if care == Care::Name {
+    if care.http == Look::Skip || is_git(bytes) {
         return Ok(Protocol::Opaque);
     }
     if bytes.starts_with(PREFACE) {
@@ -102,14 +116,26 @@ pub fn classify(bytes: &[u8], care: Care) -> Result<Protocol, Protocol> {
     if PREFACE.starts_with(bytes) && bytes.len() > 4 {
         return Err(Protocol::Http2);
     }
-    classify_line(bytes, care)
+    classify_line(bytes, care.http)
+}
+
+/// The first packet of git's own protocol, whole: its length in four hexadecimal digits, a command,
+/// a path, and parameters that each end with a NUL.
+fn is_git(bytes: &[u8]) -> bool {
+    let length = bytes.get(..4).and_then(|digits| std::str::from_utf8(digits).ok());
+    let length = length.and_then(|digits| usize::from_str_radix(digits, 16).ok());
+    let commands = [&b"git-upload-pack /"[..], b"git-receive-pack /", b"git-upload-archive /"];
+    length == Some(bytes.len())
+        && commands.iter().any(|command| bytes[4..].starts_with(command))
+        && bytes.ends_with(b"\0")
+        && !bytes.contains(&b'\n')
 }
 
 /// Servers skip alerts and empty records before the ClientHello, and hardly look at the version.
 /// Databases count in these bytes, so the message has to make sense where nothing else is at stake.
-fn classify_tls(bytes: &[u8], care: Care) -> Result<bool, ()> {
+fn classify_tls(bytes: &[u8], look: Look) -> Result<bool, ()> {
     match bytes {
-        [20..=24, ..] if care == Care::Port => Ok(true),
+        [20..=24, ..] if look == Look::Wide => Ok(true),
         [20..=24, 16..=255, ..] => Ok(false),
         [20..=24, _, _, 0, 0, ..] => Ok(true),
         [20..=24, _, _, _, _, first, ..] => Ok(matches!(first, 1 | 2)),
@@ -121,7 +147,7 @@ fn classify_tls(bytes: &[u8], care: Care) -> Result<bool, ()> {
     }
 }
 
-fn classify_line(bytes: &[u8], care: Care) -> Result<Protocol, Protocol> {
+fn classify_line(bytes: &[u8], look: Look) -> Result<Protocol, Protocol> {
     let undecided =
         if bytes.len() < LINE_LIMIT { Err(Protocol::Http1) } else { Ok(Protocol::Http1) };
     let before = |byte: &u8| is_blank(byte) || matches!(byte, b'\0' | b'\n');
@@ -131,13 +157,17 @@ fn classify_line(bytes: &[u8], care: Care) -> Result<Protocol, Protocol> {
     let line = &rest[..end.unwrap_or(rest.len())];
     let mut words = line.split(is_blank).filter(|word| !word.is_empty());
     let method = words.next().unwrap_or_default();
-    if !method.iter().all(|byte| may_name_a_method(*byte, care)) {
+    if !method.iter().all(|byte| may_name_a_method(*byte, look)) {
         return Ok(Protocol::Opaque);
     }
     for (at, word) in words.enumerate() {
         let target = at == 0 && is_target(word);
         if target || method == b"GET" || word.to_ascii_uppercase().starts_with(b"HTTP/") {
             return Ok(Protocol::Http1);
+        }
+        // No server takes this for a target, whatever the method: LDAP and other binary protocols.
+        if at == 0 && word.iter().any(|byte| byte.is_ascii_control() && !before(byte)) {
+            return Ok(Protocol::Opaque);
         }
     }
     if end.is_some() { Ok(Protocol::Opaque) } else { undecided }
@@ -149,9 +179,9 @@ fn is_blank(byte: &u8) -> bool {
 }
 
 /// In doubt, servers that do not look at the method count too.
-fn may_name_a_method(byte: u8, care: Care) -> bool {
+fn may_name_a_method(byte: u8, look: Look) -> bool {
     let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    token || care == Care::Port && byte.is_ascii_graphic()
+    token || look == Look::Wide && byte.is_ascii_graphic()
 }
 
 /// A path, `*`, or a URL, as far as it has come.
@@ -203,11 +233,16 @@ mod tests {
             // PostgreSQL: TLS wanted, and a start without; the first byte after the NULs counts.
             (b"\x00\x00\x00\x08\x04\xd2\x16\x2f", Ok(Protocol::Opaque)),
             (b"\x00\x00\x00\x20\x00\x03\x00\x00user\x00me\x00", Ok(Protocol::Opaque)),
+            // LDAP: a bind; git's own protocol.
+            (b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00", Ok(Protocol::Opaque)),
+            (b"0022git-upload-pack /a.git\0host=h\0", Ok(Protocol::Opaque)),
+            (b"0023git-upload-pack /a.git\0host=h\0", Ok(Protocol::Http1)),
+            (b"0010git-x /admin\0", Ok(Protocol::Http1)),
             (b"\x00\x00\x00\x16\x00\x03\x00\x00user\x00me\x00", Ok(Protocol::Opaque)),
         ] {
-            assert_eq!(classify(bytes, Care::Host), protocol, "{bytes:?}");
+            assert_eq!(classify(bytes, Care::PLAIN), protocol, "{bytes:?}");
             // With more care nothing more is opaque.
-            let careful = classify(bytes, Care::Port);
+            let careful = classify(bytes, Care::WIDE);
             assert!(careful == protocol || careful == Ok(Protocol::Tls), "{bytes:?}: {careful:?}");
         }
     }
@@ -228,7 +263,7 @@ mod tests {
             (b"GET / HTTP/1.1\r\n", Protocol::Opaque, Protocol::Http1, Protocol::Http1),
             (b"\x15\x03\x01\x00\x02\x01", Protocol::Tls, Protocol::Tls, Protocol::Tls),
         ] {
-            for (care, protocol) in [(Care::Name, name), (Care::Host, host), (Care::Port, port)] {
+            for (care, protocol) in [(Care::SKIP, name), (Care::PLAIN, host), (Care::WIDE, port)] {
                 assert_eq!(classify(bytes, care), Ok(protocol), "{care:?} {bytes:?}");
             }
         }
@@ -237,12 +272,12 @@ mod tests {
     #[tokio::test]
     async fn a_silent_client_is_told_from_one_that_left() {
         let (_client, server) = tokio::io::duplex(64);
-        let found = detect(server, Duration::from_millis(20), Care::Port).await.unwrap();
+        let found = detect(server, Duration::from_millis(20), Care::WIDE).await.unwrap();
         assert!(matches!(found, Detected::Silent(_)));
 
         let (client, server) = tokio::io::duplex(64);
         drop(client);
-        let found = detect(server, Duration::from_millis(20), Care::Port).await.unwrap();
+        let found = detect(server, Duration::from_millis(20), Care::WIDE).await.unwrap();
         assert!(matches!(found, Detected::Left));
     }
 
@@ -251,7 +286,7 @@ mod tests {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let (mut client, server) = tokio::io::duplex(64);
         client.write_all(b"GET / HT").await.unwrap();
-        let detecting = tokio::spawn(detect(server, Duration::from_secs(5), Care::Port));
+        let detecting = tokio::spawn(detect(server, Duration::from_secs(5), Care::WIDE));
         tokio::task::yield_now().await;
         client.write_all(b"TP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
         drop(client);

@@ -24,6 +24,12 @@ impl<T> Prefixed<T> {
         &self.inner
     }
 
+    /// Gives back bytes that were read last and not used.
+    pub fn put_back(&mut self, mut bytes: BytesMut) {
+        bytes.extend_from_slice(&self.prefix);
+        self.prefix = bytes;
+    }
+
     /// The bytes that were read and not yet given back.
     pub fn prefix(&self) -> &[u8] {
         &self.prefix

@@ -1,7 +1,7 @@
 //! The matcher that globs had before, which goes back when a wildcard was matched wrongly. It is
 //! slow on some paths, and what the present one is compared with.
 
-use crate::normal;
+use crate::reading;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
@@ -42,7 +42,7 @@ impl Tokens {
     /// As [`matches`](Self::matches), but wider, for a Deny: servers differ on letter case, on a
     /// final slash, and on escapes of characters that need none, so all readings are tried.
     pub(super) fn matches_any_reading(&self, path: &str) -> bool {
-        let decoded = normal::fully_decoded(path);
+        let decoded = reading::fully_decoded(path);
         let folded = |a: u8, b: u8| a.eq_ignore_ascii_case(&b);
         let trimmed = decoded.strip_suffix(b"/").unwrap_or(&decoded);
         let slashed = [trimmed, b"/"].concat();
@@ -119,7 +119,7 @@ fn decoded_tokens(tokens: &[Token]) -> Vec<Token> {
     let mut out = Vec::with_capacity(tokens.len());
     let mut literal = String::new();
     let flush = |literal: &mut String, out: &mut Vec<Token>| {
-        out.extend(normal::fully_decoded(literal).iter().copied().map(Token::Byte));
+        out.extend(reading::fully_decoded(literal).iter().copied().map(Token::Byte));
         literal.clear();
     };
     for token in tokens {
@@ -135,7 +135,7 @@ fn decoded_tokens(tokens: &[Token]) -> Vec<Token> {
 }
 
 /// A piece without `/**/`.
-fn push_piece(tokens: &mut Vec<Token>, piece: &str) -> Result<(), normal::PathError> {
+fn push_piece(tokens: &mut Vec<Token>, piece: &str) -> Result<(), reading::PathError> {
     for (at, piece) in piece.split("**").enumerate() {
         if at > 0 {
             tokens.push(Token::DoubleStar);
@@ -150,11 +150,11 @@ fn push_piece(tokens: &mut Vec<Token>, piece: &str) -> Result<(), normal::PathEr
     Ok(())
 }
 
-fn push_literal(tokens: &mut Vec<Token>, literal: &str) -> Result<(), normal::PathError> {
+fn push_literal(tokens: &mut Vec<Token>, literal: &str) -> Result<(), reading::PathError> {
     if literal.is_empty() {
         return Ok(());
     }
-    let wire = normal::normalise_literal(literal)?;
+    let wire = reading::normalise_literal(literal)?;
     tokens.extend(wire.bytes().map(Token::Byte));
     Ok(())
 }

@@ -127,13 +127,25 @@ impl Inner {
         }
         headers::unambiguous(&parts.headers)?;
         let target = Target::of(parts, &self.origin)?;
-        let ask = Ask::Request {
+        let ask = self.ask(parts, &target);
+        if let Some(collapsed) = target.collapsed() {
+            // Where no rule allows every reading, the one that all servers read alike is asked for.
+            let instead = self.ask(parts, &collapsed);
+            let passes = |ask: &Ask| self.http.gate.rule(ask.clone()).at_once().is_ok();
+            if !passes(&ask) && passes(&instead) {
+                return Ok((collapsed, instead));
+            }
+        }
+        Ok((target, ask))
+    }
+
+    fn ask(&self, parts: &Parts, target: &Target) -> Ask {
+        Ask::Request {
             scheme: self.origin.scheme(target.websocket),
             to: self.origin.to.clone(),
             path: target.path.clone(),
             method: parts.method.as_str().to_owned(),
-        };
-        Ok((target, ask))
+        }
     }
 
     /// Decides on the head, then on the body where a rule speaks of it.
@@ -233,7 +245,7 @@ impl Inner {
         let authority = self.origin.authority_text();
         Subject {
             action: ask.action(),
-            resource: [scheme, "://", authority, &target.path].concat(),
+            resource: [scheme, "://", authority, target.path.first()].concat(),
             query_digest: target.query.as_ref().map(digest),
             method: Some(parts.method.as_str().to_ascii_uppercase()),
         }

@@ -84,6 +84,8 @@ pub struct Framing {
     held: Vec<u8>,
     /// How much of that beginning was looked at.
     seen: usize,
+    /// A head is held that cannot be passed on as it is: [`Framing::read`] rewrites it.
+    rewrites: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,26 +115,40 @@ pub enum BodyLength {
 
 impl Default for Framing {
     fn default() -> Self {
-        Self { state: State::Head, held: Vec::new(), seen: 0 }
+        Self { state: State::Head, held: Vec::new(), seen: 0, rewrites: false }
     }
 }
 
 impl Framing {
     /// Reads `input` whole and appends to `good` what may be passed on. A head is passed on only
-    /// once it is complete and found good. After an error the machine must not be used again.
+    /// once it is complete and found good; bytes of its target that the HTTP library does not know
+    /// are percent-encoded. After an error the machine must not be used again.
     ///
     /// # Errors
     /// The violation; what came before it is in `good`.
     pub fn read(&mut self, input: &[u8], good: &mut BytesMut) -> Result<(), Violation> {
-        if self.held.is_empty() {
-            let (passed, violation) = self.advance(input);
-            good.extend_from_slice(&input[..passed]);
-            return violation.map_or(Ok(()), Err);
-        }
         let mut all = std::mem::take(&mut self.held);
         all.extend_from_slice(input);
-        let (passed, violation) = self.step(&all);
-        good.extend_from_slice(&all[..passed]);
+        let mut passed = 0;
+        let violation = loop {
+            if self.rewrites {
+                self.rewrites = false;
+                let more = self.head_of_any_target(&all[passed..]).map(|more| {
+                    target::encode(&all[passed..passed + more], good);
+                    passed += more;
+                });
+                match more {
+                    Ok(()) => self.seen = 0,
+                    Err(violation) => break Some(violation),
+                }
+            }
+            let (more, violation) = self.step(&all[passed..]);
+            good.extend_from_slice(&all[passed..passed + more]);
+            passed += more;
+            if !self.rewrites || violation.is_some() {
+                break violation;
+            }
+        };
         all.drain(..passed);
         self.held = all;
         violation.map_or(Ok(()), Err)
@@ -144,11 +160,17 @@ impl Framing {
     }
 
     /// As [`read`](Self::read), for a machine that holds nothing: returns how many bytes at the
-    /// beginning of `input` may be passed on. The rest is held here, and must not be passed on.
+    /// beginning of `input` may be passed on. The rest is held here, and must not be passed on;
+    /// where [`rewrites`](Self::rewrites) then holds, `read` goes on with it.
     pub fn advance(&mut self, input: &[u8]) -> (usize, Option<Violation>) {
         let (passed, violation) = self.step(input);
         self.held.extend_from_slice(&input[passed..]);
         (passed, violation)
+    }
+
+    /// Whether a head is held that `read` has to rewrite.
+    pub fn rewrites(&self) -> bool {
+        self.rewrites
     }
 
     /// Whether the message's head is complete and its body is not.
@@ -212,6 +234,17 @@ impl Framing {
             check_lines(input, self.seen)?;
             return Ok(0);
         };
+        if target::must_be_encoded(&input[..from + at + 4]) {
+            self.rewrites = true;
+            return Ok(0);
+        }
+        self.head_of_any_target(input)
+    }
+
+    /// A complete head.
+    fn head_of_any_target(&mut self, input: &[u8]) -> Result<usize, Violation> {
+        let from = self.seen.saturating_sub(3);
+        let Some(at) = memmem::find(&input[from..], b"\r\n\r\n") else { return Ok(0) };
         let end = from + at + 4;
         if end > HEAD_LIMIT {
             return Err(Violation::HeadTooLong);
@@ -335,7 +368,7 @@ fn request_line(line: &[u8]) -> Result<bool, Violation> {
         && method.iter().all(|byte| is_token(*byte))
         && method != STAND_IN_METHOD.as_bytes()
         && !target.is_empty()
-        && target.iter().all(|byte| byte.is_ascii_graphic());
+        && target.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80);
     match (good, version) {
         (true, b"HTTP/1.1") => Ok(true),
         (true, b"HTTP/1.0") => Ok(false),
@@ -402,6 +435,8 @@ fn is_token(byte: u8) -> bool {
 /// The method of the request that stands in for a refused one, so that hyper can answer it. No
 /// agent can send it over HTTP/1: the request line check above refuses it.
 pub(crate) const STAND_IN_METHOD: &str = "X-EXEAT-REFUSED";
+
+mod target;
 
 #[cfg(test)]
 #[path = "framing_tests.rs"]

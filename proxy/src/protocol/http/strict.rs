@@ -66,7 +66,12 @@ impl<T> Strict<T> {
         }
         let read = &buf.filled()[before..];
         let (passed, violation) = if self.framing.is_clear() {
-            self.framing.advance(read)
+            match self.framing.advance(read) {
+                (passed, None) if self.framing.rewrites() => {
+                    (passed, self.framing.read(&[], &mut self.good).err())
+                }
+                checked => checked,
+            }
         } else {
             (0, self.framing.read(read, &mut self.good).err())
         };

@@ -1,4 +1,4 @@
-//! What one request asks for, in the one form that the policy sees and that goes on the wire.
+//! What one request asks for: its path under every reading, and what goes on the wire.
 //!
 //! The host in `:authority`, in an absolute request target and in Host, and the port of each, must
 //! all be the ones that the connection was made to: a connection is one name, so there is nothing
@@ -6,8 +6,9 @@
 
 use crate::gate::{Endpoint, METHOD_LIMIT};
 use crate::refusal::{Refusal, brief};
-use exeat_policy::normal::{Host, normalise_path};
+use exeat_policy::normal::Host;
 use exeat_policy::pattern::Scheme;
+use exeat_policy::reading::Readings;
 use http::header::{CONNECTION, HOST, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version};
@@ -25,7 +26,10 @@ pub struct Origin {
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    pub path: String,
+    /// What is decided.
+    pub path: Readings,
+    /// The path that goes out: the agent's own bytes, unless it was collapsed.
+    sent: String,
     /// As sent.
     pub query: Option<String>,
     /// The request wants to become a WebSocket.
@@ -86,7 +90,7 @@ impl Target {
     ///
     /// # Errors
     /// Methods that are never passed on, targets that are not paths, authorities other than the
-    /// origin's, paths with more than one reading.
+    /// origin's, paths with control characters or too many readings.
     pub fn of(parts: &Parts, origin: &Origin) -> Result<Self, Refusal> {
         if parts.method.as_str().len() > METHOD_LIMIT {
             return Err(Refusal::Malformed("the method is longer than 32 bytes"));
@@ -99,22 +103,34 @@ impl Target {
             return Err(Refusal::Method(brief(parts.method.as_str().as_bytes())));
         }
         check_authorities(parts, origin)?;
-        let path = match parts.uri.path() {
-            "" => "/".to_owned(),
-            path => normalise_path(path).map_err(|error| Refusal::Path(error.to_string()))?,
+        let sent = match parts.uri.path() {
+            "" => "/",
+            path => path,
+        };
+        let path = match sent {
+            "*" if parts.method == Method::OPTIONS => Readings::asterisk(),
+            sent => Readings::of(sent).map_err(|error| Refusal::Path(error.to_string()))?,
         };
         let query = parts.uri.query().map(str::to_owned);
-        if query.as_ref().is_some_and(|query| !query.bytes().all(|byte| byte.is_ascii_graphic())) {
+        let blank = |byte: u8| byte.is_ascii_control() || byte == b' ';
+        if query.as_ref().is_some_and(|query| query.bytes().any(blank)) {
             return Err(Refusal::Path("the query has bytes that URLs cannot have".to_owned()));
         }
-        Ok(Self { path, query, websocket: wants_websocket(parts)? })
+        Ok(Self { path, sent: sent.to_owned(), query, websocket: wants_websocket(parts)? })
     }
 
-    /// The request target in origin form.
+    /// The same request for the path without dot segments and empty segments, where it has them and
+    /// nothing else that servers read differently.
+    pub fn collapsed(&self) -> Option<Self> {
+        let path = self.path.collapsed()?;
+        Some(Self { sent: path.first().to_owned(), path, ..self.clone() })
+    }
+
+    /// The request target in origin form, or in asterisk form.
     pub fn path_and_query(&self) -> String {
         match &self.query {
-            Some(query) => format!("{}?{query}", self.path),
-            None => self.path.clone(),
+            Some(query) => format!("{}?{query}", self.sent),
+            None => self.sent.clone(),
         }
     }
 }
@@ -223,7 +239,7 @@ mod tests {
             ("203.0.113.7 80", "/a", &["203.0.113.7"]),
             ("[2001:db8::1] 80", "/a", &["[2001:DB8:0::1]:80"]),
         ] {
-            assert_eq!(of(&origin(at), uri, hosts).unwrap().path, "/a", "{at} {uri} {hosts:?}");
+            assert_eq!(of(&origin(at), uri, hosts).unwrap().sent, "/a", "{at} {uri} {hosts:?}");
         }
     }
 
@@ -256,14 +272,43 @@ mod tests {
     }
 
     #[test]
-    fn paths_have_one_reading() {
+    fn a_path_goes_out_as_it_came() {
         let origin = origin("api.example.com 443");
         let target = |uri| of(&origin, uri, &["api.example.com"]);
-        assert_eq!(target("/a/%2e%2e/b?q=%2e").unwrap().path_and_query(), "/b?q=%2e");
-        assert_eq!(target("//a//b").unwrap().path, "/a/b");
-        for uri in ["/a%2fb", "/a%5cb", "/%00", "/a;b", "/%252e", "*"] {
+        for uri in [
+            "/a/%2e%2e/b?q=%2e",
+            "//a//b",
+            "/@types%2fnode",
+            "/a;b",
+            "/%252e",
+            "/a\\b",
+            "/caf\u{e9}?q=\u{e9}",
+            "/%E9?",
+            "/[a]{b}|^?[]{}|^\\",
+        ] {
+            assert_eq!(target(uri).unwrap().path_and_query(), uri);
+        }
+        assert_eq!(target("https://api.example.com").unwrap().path_and_query(), "/");
+        for uri in ["/%00", "/%0d%0a", "*"] {
             assert!(target(uri).is_err(), "{uri}");
         }
+    }
+
+    #[test]
+    fn only_dots_and_slashes_are_ever_rewritten() {
+        let origin = origin("api.example.com 443");
+        let collapsed = |uri| of(&origin, uri, &["api.example.com"]).unwrap().collapsed();
+        assert_eq!(collapsed("/a//%2e%2e/b?q=//").unwrap().path_and_query(), "/b?q=//");
+        assert_eq!(collapsed("/a//b%2Fc"), None);
+    }
+
+    #[test]
+    fn a_server_as_a_whole_is_asked_for_by_options() {
+        let request = Request::builder().method("OPTIONS").uri("*").header(HOST, "api.example.com");
+        let parts = request.body(()).unwrap().into_parts().0;
+        let target = Target::of(&parts, &origin("api.example.com 443")).unwrap();
+        assert_eq!(target.path_and_query(), "*");
+        assert_eq!(target.path, Readings::asterisk());
     }
 
     #[test]

@@ -5,15 +5,13 @@
 //! once or kept silent at first.
 
 use crate::gate::{Ask, Endpoint, Gate};
-use crate::protocol::relay::Guard;
+use crate::protocol::relay::{Guard, Looked};
 use crate::refusal::Refusal;
 use crate::tls::hello::{self, ClientHello, HelloError};
-use crate::wire::detect::{Care, Protocol, classify};
+use crate::wire::detect::{Care, Look, Protocol, classify};
 use exeat_policy::normal::{Host, Name};
 use exeat_policy::pattern::Scheme;
 use std::sync::Arc;
-
-const DISGUISED: Refusal = Refusal::Malformed("HTTP or TLS where requests are decided one by one");
 
 /// What the first bytes may be of a connection that was let pass without TLS.
 pub(super) struct First {
@@ -22,27 +20,27 @@ pub(super) struct First {
 }
 
 impl Guard for First {
-    fn check(&self, first: &[u8]) -> Option<Result<(), Refusal>> {
+    fn check(&self, first: &[u8]) -> Option<Looked> {
         let (gate, to) = (&self.gate, &self.to);
         let protocol = classify(first, gate.care(to)).ok()?;
         let scheme = match protocol {
-            Protocol::Opaque => return Some(Ok(())),
+            Protocol::Opaque => return Some(Looked::Passes),
             Protocol::Http1 | Protocol::Http2 => Scheme::Tcp,
             Protocol::Tls => Scheme::Tls,
         };
         if gate.intercepts(scheme, to) {
-            return Some(Err(DISGUISED));
+            return Some(Looked::Is(protocol));
         }
         if scheme == Scheme::Tcp {
-            return Some(Ok(()));
+            return Some(Looked::Passes);
         }
         // What was decided so far is a connection without TLS.
         if let Err(denied) = gate.rule(Ask::Connect { scheme, to: to.clone() }).at_once() {
-            return Some(Err(denied.refusal));
+            return Some(Looked::Refused(denied.refusal));
         }
         match hello::parse(first) {
             Err(HelloError::Incomplete) => None,
-            read => Some(held_to_name(read, &to.host)),
+            read => Some(held_to_name(read, &to.host).into()),
         }
     }
 }
@@ -59,7 +57,7 @@ pub(super) fn readable(
     let decided = || [Scheme::Tcp, Scheme::Tls].map(|as_| gate.intercepts(as_, to));
     // Where nothing is taken apart yet, requests are looked for all the same.
     let care = match gate.care(to) {
-        Care::Name => Care::Host,
+        Care { tls, http: Look::Skip } => Care { tls, http: Look::Plain },
         care => care,
     };
     match scheme {

@@ -13,6 +13,7 @@ use crate::gate::{
 };
 use crate::refusal::Refusal;
 use crate::tls::hello::{self, HELLO_LIMIT, HelloError};
+use crate::wire::detect::Protocol;
 use crate::wire::{Io, Prefixed};
 use exeat_policy::normal::Host;
 use exeat_policy::pattern::Scheme;
@@ -37,27 +38,34 @@ pub struct Opaque {
 type Refused = (Refusal, Option<String>);
 
 impl Opaque {
-    /// Decides, dials and relays. The client may not have spoken yet.
-    pub async fn serve(&self, mut stream: Prefixed<Io>, scheme: Scheme, to: Arc<Endpoint>) {
+    /// Decides, dials and relays. The client may not have spoken yet: where what it says first is
+    /// another protocol, of which every request is decided, the connection comes back.
+    pub async fn serve(
+        &self,
+        mut stream: Prefixed<Io>,
+        scheme: Scheme,
+        to: Arc<Endpoint>,
+    ) -> Option<(Protocol, Prefixed<Io>)> {
         let subject = Subject::connection(scheme, &to);
         let (allowed, route) = match self.decide(&mut stream, scheme, &to).await {
             Ok(decided) => decided,
             Err((refusal, observed)) => {
                 self.gate.refuse(&subject, &refusal, observed.as_deref());
                 stream.reset();
-                return;
+                return None;
             }
         };
         let noted = Noted { address: route.first(), ..Noted::default() };
         let Ok(recorded) = self.gate.record(&allowed, &subject, noted).await else {
             stream.reset();
-            return;
+            return None;
         };
-        let ending = self.carry(&mut stream, scheme, &allowed, &recorded, route).await;
+        let (ending, turned) = self.carry(&mut stream, scheme, &allowed, &recorded, route).await;
         if ending.refusal.is_some() {
             stream.reset();
         }
         recorded.end(ending);
+        turned.map(|protocol| (protocol, stream))
     }
 
     async fn decide(
@@ -86,25 +94,34 @@ impl Opaque {
         allowed: &Allowed,
         recorded: &Recorded,
         route: Route,
-    ) -> Ending {
+    ) -> (Ending, Option<Protocol>) {
         let dialled = match Permit::grant(allowed, recorded, route) {
             Ok(permit) => self.dialer.dial(permit).await,
             Err(refusal) => Err(refusal),
         };
         let (mut upstream, address) = match dialled {
             Ok(dialled) => dialled,
-            Err(refusal) => return Ending { refusal: Some(refusal), ..Ending::default() },
+            Err(refusal) => {
+                return (Ending { refusal: Some(refusal), ..Ending::default() }, None);
+            }
         };
         allowed.dialled(address);
-        let Some(to) = allowed.ask().to() else { return Ending::default() };
+        let Some(to) = allowed.ask().to() else { return (Ending::default(), None) };
         let guard = (scheme == Scheme::Tcp)
             .then(|| Box::new(First { gate: self.gate.clone(), to: to.clone() }) as Box<dyn Guard>);
         let readable = readable(&self.gate, stream.prefix(), scheme, to);
         let mut standing = allowed.standing(&self.gate, Carries::Opaque(readable));
         let counts = recorded.counts();
-        let mut agent = Watched::new(stream, counts.clone(), guard);
+        let mut agent = Watched::new(&mut *stream, counts.clone(), guard);
         let refusal = relay(&mut agent, &mut upstream, counts, &mut standing, &self.drain).await;
-        Ending { address: Some(address), refusal, ..Ending::default() }
+        let ending = Ending { address: Some(address), refusal, ..Ending::default() };
+        match agent.turned() {
+            Some((protocol, first)) => {
+                stream.put_back(first);
+                (Ending { refusal: None, ..ending }, Some(protocol))
+            }
+            None => (ending, None),
+        }
     }
 }
 

@@ -29,6 +29,18 @@ pub const TRUST_STORE_FILE: &str = "truststore.p12";
 /// Every reader knows it: the store holds certificates, no key.
 pub const TRUST_STORE_PASSWORD: &str = "changeit";
 
+/// Where images keep the roots that programs read by themselves: Debian, Ubuntu and Arch; Alpine, and
+/// OpenSSL where its directory is `/etc/ssl`; Red Hat and Amazon, and OpenSSL there; SUSE.
+pub const SYSTEM_BUNDLES: [&str; 7] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/cert.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/var/lib/ca-certificates/ca-bundle.pem",
+];
+
 /// The proxy's alone: keys and the last snapshot.
 pub const KEYS_VOLUME: &str = "exeat-keys";
 pub const KEYS_PATH: &str = "/var/run/exeat/keys";

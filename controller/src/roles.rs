@@ -183,6 +183,7 @@ fn admission_state(shared: &Shared) -> admission::AdmissionState {
             dns_servers: flags.resolved_dns_servers(),
             cluster_domain: flags.cluster_domain.clone(),
             log: flags.proxy_log.clone(),
+            system_trust: flags.system_trust,
         }),
         control_ca: Arc::new(move || trust.bundle().to_string()),
         lookup: Arc::new(admission::ClusterLookup {

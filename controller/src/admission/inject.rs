@@ -6,7 +6,7 @@
 
 use super::harden;
 use super::pod::{Place, PodView};
-use super::settings::InjectionSettings;
+use super::settings::{InjectionSettings, SystemTrust};
 use exeat_api::labels::{INJECTED_ANNOTATION, INJECTED_VERSION, POD_LABEL, POD_LABEL_AGENT};
 use exeat_api::pod::{
     IDENTITY_PATH, IDENTITY_VOLUME, INIT_COMMAND, INIT_CONTAINER, KEYS_PATH, KEYS_VOLUME,
@@ -34,7 +34,7 @@ pub(super) fn parts(settings: &InjectionSettings, control_ca: &str, uid: i64) ->
 }
 
 /// The pod as it should be. `raw` is a pod that was found free of anything forbidden.
-pub(super) fn inject(pod: &PodView<'_>, parts: Parts) -> Value {
+pub(super) fn inject(pod: &PodView<'_>, parts: Parts, system: SystemTrust) -> Value {
     let mut out = pod.raw.clone().into_owned();
     set(&mut out, &["metadata", "labels", POD_LABEL], json!(POD_LABEL_AGENT));
     set(&mut out, &["metadata", "annotations", INJECTED_ANNOTATION], json!(INJECTED_VERSION));
@@ -42,7 +42,7 @@ pub(super) fn inject(pod: &PodView<'_>, parts: Parts) -> Value {
     for place in [Place::Init, Place::Main] {
         let mut list = take_list(&mut out, place.key());
         for container in &mut list {
-            harden::apply(container, seccomp);
+            harden::apply(container, seccomp, place, system);
         }
         if place == Place::Init {
             list.splice(0..0, [parts.init.clone(), parts.proxy.clone()]);

@@ -1,7 +1,7 @@
 //! Health and metrics, for the kubelet and Prometheus.
 //!
-//! `/startupz` and `/readyz` are ok once the listeners are bound, the trust files are written and
-//! a snapshot is in force; `/livez` for as long as the process answers.
+//! `/startupz` and `/readyz` are ok once the listeners are bound, a snapshot is in force and the trust
+//! files hold its roots; `/livez` for as long as the process answers.
 
 use crate::metrics::ProxyMetrics;
 use crate::state::PolicyState;
@@ -31,6 +31,9 @@ const CONNECTION_LIMIT: Duration = Duration::from_secs(60);
 pub struct Health {
     /// Listeners are bound and trust files written.
     pub serving: AtomicBool,
+    /// The trust files hold the roots of the first snapshot: what the agent's containers mount of
+    /// them when they start is mounted for good.
+    pub trusted: AtomicBool,
     pub draining: AtomicBool,
 }
 
@@ -60,6 +63,8 @@ async fn ready(State(ops): State<Ops>) -> (StatusCode, &'static str) {
         (StatusCode::SERVICE_UNAVAILABLE, "the listeners are not bound yet")
     } else if ops.policies.load().is_none() {
         (StatusCode::SERVICE_UNAVAILABLE, "no policy has arrived yet: everything is denied")
+    } else if !ops.health.trusted.load(Ordering::Acquire) {
+        (StatusCode::SERVICE_UNAVAILABLE, "the trust files do not hold the policy's roots yet")
     } else if ops.health.draining.load(Ordering::Acquire) {
         (StatusCode::SERVICE_UNAVAILABLE, "draining")
     } else {
@@ -136,6 +141,8 @@ mod tests {
             upstream_roots: String::new(),
             control_roots: String::new(),
         });
+        assert_eq!(status("/startupz").await, StatusCode::SERVICE_UNAVAILABLE);
+        health.trusted.store(true, Ordering::Release);
         assert_eq!(status("/startupz").await, StatusCode::OK);
         assert_eq!(status("/livez").await, StatusCode::OK);
         assert_eq!(status("/metrics").await, StatusCode::OK);

@@ -120,7 +120,7 @@ async fn beside(args: &RunArgs, proxy: &mut Proxy, health: &Arc<Health>) -> anyh
     tasks.run("ops", async move { Ok(ops::serve(listener, router).await?) });
     tasks.forever("rejected", rejected::watch(proxy.audit.clone(), metrics));
     tasks.forever("heartbeat", heartbeat(proxy.audit.clone()));
-    tasks.forever("trust", follow_roots(Arc::clone(&proxy.ca), policies));
+    tasks.forever("trust", follow_roots(Arc::clone(&proxy.ca), policies, Arc::clone(health)));
     Ok(())
 }
 
@@ -218,15 +218,19 @@ async fn heartbeat(audit: AuditLog) {
     }
 }
 
-/// Rewrites the agent's bundle when the roots of the snapshot change.
-async fn follow_roots(ca: Arc<PodCa>, policies: Arc<PolicyState>) {
+/// Rewrites the agent's bundle when the roots of the snapshot change, and says so to the probes when
+/// it holds the first ones.
+async fn follow_roots(ca: Arc<PodCa>, policies: Arc<PolicyState>, health: Arc<Health>) {
     let mut changes = policies.subscribe();
     let mut written = None;
     loop {
         let roots = policies.load().map(|active| active.upstream_roots.clone());
         if roots.is_some() && roots != written {
             match ca.write_bundle(roots.as_deref().unwrap_or_default()) {
-                Ok(()) => written = roots,
+                Ok(()) => {
+                    written = roots;
+                    health.trusted.store(true, Ordering::Release);
+                }
                 Err(error) => tracing::error!(%error, "Trust bundle not written"),
             }
         }

@@ -13,6 +13,7 @@
 //! | `https://203.0.113.10/**`, `https://[2001:db8::1]/**` | that address, asked for as an address |
 //! | `tcp://10.20.0.0/16:5432`, `tcp://[fd00::]/8:5432` | every address of that range |
 //! | `wss://feed.example.com/**` | WebSocket upgrades; an https pattern does not match them |
+//! | `http://orders.prod/**`, `http://orders.prod.svc/**` | a Service of the cluster: see [`crate::cluster`] |
 //! | `*.example.com` | in a `network.dns` rule: a host pattern alone |
 //!
 //! | rejected | why |
@@ -139,6 +140,8 @@ pub struct ResourcePattern {
     pub port: PortPattern,
     /// None: every path.
     pub path: Option<Glob>,
+    /// A name that was written with a dot at its end: it is whole, and no Service's short name.
+    pub absolute: bool,
 }
 
 impl ResourcePattern {

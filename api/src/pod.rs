@@ -59,6 +59,12 @@ pub const IDENTITY_PATH: &str = "/var/run/exeat/identity";
 /// The token's file in that volume, and where the proxy reads it.
 pub const TOKEN_FILE: &str = "token";
 pub const TOKEN_PATH: &str = "/var/run/exeat/identity/token";
+/// The certificates that the cluster's API server chains to, beside it; PEM.
+pub const API_SERVER_CA_FILE: &str = "kube-ca.crt";
+pub const API_SERVER_CA_PATH: &str = "/var/run/exeat/identity/kube-ca.crt";
+/// The ConfigMap, in every namespace, that has them (KEP-1205), and its key.
+pub const API_SERVER_CA_CONFIG_MAP: &str = "kube-root-ca.crt";
+pub const API_SERVER_CA_KEY: &str = "ca.crt";
 
 /// Directories into which agent containers may mount nothing of their own.
 pub const RESERVED_PATHS: [&str; 3] = ["/var/run/exeat", "/run/exeat", "/var/lib/exeat"];
@@ -70,6 +76,7 @@ mod tests {
     #[test]
     fn every_path_of_the_proxy_is_reserved() {
         assert_eq!(TOKEN_PATH, format!("{IDENTITY_PATH}/{TOKEN_FILE}"));
+        assert_eq!(API_SERVER_CA_PATH, format!("{IDENTITY_PATH}/{API_SERVER_CA_FILE}"));
         for path in [TRUST_PATH, KEYS_PATH, SPOOL_PATH, IDENTITY_PATH] {
             let inside = |parent: &&str| path.starts_with(&format!("{parent}/"));
             assert!(RESERVED_PATHS.iter().any(inside), "{path}");

@@ -9,9 +9,10 @@ use super::pod::{Place, PodView};
 use super::settings::{InjectionSettings, SystemTrust};
 use exeat_api::labels::{INJECTED_ANNOTATION, INJECTED_VERSION, POD_LABEL, POD_LABEL_AGENT};
 use exeat_api::pod::{
-    IDENTITY_PATH, IDENTITY_VOLUME, INIT_COMMAND, INIT_CONTAINER, KEYS_PATH, KEYS_VOLUME,
-    PROXY_COMMAND, PROXY_CONTAINER, SPOOL_PATH, SPOOL_VOLUME, SPOOL_VOLUME_SIZE, TOKEN_FILE,
-    TRUST_PATH, TRUST_VOLUME,
+    API_SERVER_CA_CONFIG_MAP, API_SERVER_CA_FILE, API_SERVER_CA_KEY, IDENTITY_PATH,
+    IDENTITY_VOLUME, INIT_COMMAND, INIT_CONTAINER, KEYS_PATH, KEYS_VOLUME, PROXY_COMMAND,
+    PROXY_CONTAINER, SPOOL_PATH, SPOOL_VOLUME, SPOOL_VOLUME_SIZE, TOKEN_FILE, TRUST_PATH,
+    TRUST_VOLUME,
 };
 use exeat_api::{audiences, env, paths, ports};
 use json_patch::{AddOperation, Patch, PatchOperation, jsonptr::PointerBuf};
@@ -176,6 +177,11 @@ fn volumes() -> Vec<Value> {
         json!({"name": IDENTITY_VOLUME, "projected": {"defaultMode": 420, "sources": [
             {"serviceAccountToken": {
                 "audience": audiences::PROXY, "expirationSeconds": 3600, "path": TOKEN_FILE,
+            }},
+            // Not every cluster has it; without it the proxy trusts no API server.
+            {"configMap": {
+                "name": API_SERVER_CA_CONFIG_MAP, "optional": true,
+                "items": [{"key": API_SERVER_CA_KEY, "path": API_SERVER_CA_FILE}],
             }},
         ]}}),
     ]

@@ -139,6 +139,7 @@ fn start_reconcile(shared: &Shared, tasks: &mut JoinSet<&'static str>) {
             dns_servers: flags.resolved_dns_servers(),
             excluded: flags.excluded_cidrs.clone(),
             metrics_from: flags.metrics_from.clone(),
+            cluster_domain: flags.cluster_domain.clone(),
         },
         replica: flags.pod_name.clone(),
     };
@@ -255,7 +256,7 @@ fn readiness(shared: &Shared) -> ops::Readiness {
             missing.push("stopping");
         }
         if watches && !shared.index.synced() {
-            missing.push("listing of policies, namespaces, pods and NetworkPolicies");
+            missing.push("listing of policies, namespaces, pods, NetworkPolicies, Services and EndpointSlices");
         }
         if !shared.leaf.ready() {
             missing.push("certificate");

@@ -29,10 +29,12 @@ pub const TRUST_STORE_FILE: &str = "truststore.p12";
 /// Every reader knows it: the store holds certificates, no key.
 pub const TRUST_STORE_PASSWORD: &str = "changeit";
 
-/// Where images keep the roots that programs read by themselves: Debian, Ubuntu and Arch; Alpine, and
-/// OpenSSL where its directory is `/etc/ssl`; Red Hat and Amazon, and OpenSSL there; SUSE.
-pub const SYSTEM_BUNDLES: [&str; 7] = [
+/// Where images keep the roots that programs read by themselves: Debian, Ubuntu and Arch, and OpenSSL
+/// on Debian; Alpine, and OpenSSL where its directory is `/etc/ssl`; Red Hat and Amazon, and OpenSSL
+/// there; SUSE.
+pub const SYSTEM_BUNDLES: [&str; 8] = [
     "/etc/ssl/certs/ca-certificates.crt",
+    "/usr/lib/ssl/cert.pem",
     "/etc/ssl/cert.pem",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/pki/tls/cert.pem",

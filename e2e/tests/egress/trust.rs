@@ -17,9 +17,6 @@ async fn egress_trust_without_variables() -> anyhow::Result<()> {
             format!("wget -qO- {url}"),
             format!("curl -sS {url}"),
             format!("php -r 'echo file_get_contents(\"{url}\");'"),
-            format!(
-                "perl -MLWP::UserAgent -e 'print LWP::UserAgent->new->get(\"{url}\")->content'"
-            ),
             format!("python3 -c '{python}'"),
         ] {
             let answer = agent.sh(&format!("{CLEARED} {client}")).await?;

@@ -214,14 +214,20 @@ fn is_top_level(label: &str) -> bool {
     label.starts_with("xn--") || SET_APART.contains(&label) || TOP_LEVEL.contains(label)
 }
 
-/// What to say of a name that could be a Service's and is not taken for one: how to name the
-/// Service. None where there is nothing to say.
-pub fn looks_like_a_service(pattern: &HostPattern) -> Option<String> {
-    let HostPattern::Exact(name) = pattern else { return None };
+/// Top-level domains that namespaces are called by too.
+const LIKELY_NAMESPACES: [&str; 24] = [
+    "app", "bank", "chat", "cloud", "data", "dev", "finance", "games", "host", "internal",
+    "market", "media", "network", "pay", "search", "security", "services", "shop", "store",
+    "systems", "team", "test", "tools", "work",
+];
+
+/// Whether the author of a rule may have meant a Service where it means a host: then the name of that
+/// Service.
+pub fn likely_service(pattern: &ResourcePattern) -> Option<String> {
+    let HostPattern::Exact(name) = &pattern.host else { return None };
     let (front, last) = name.as_str().rsplit_once('.')?;
-    let common = ["com", "org", "net", "io", "ai", "example", "test", "local", "internal"];
-    let names_a_host = front.contains('.') || !is_top_level(last) || common.contains(&last);
-    (!names_a_host).then(|| format!("{name}.{SERVICES}"))
+    let likely = !front.contains('.') && LIKELY_NAMESPACES.contains(&last) && is_top_level(last);
+    (likely && !pattern.absolute).then(|| format!("{name}.{SERVICES}"))
 }
 
 #[cfg(test)]

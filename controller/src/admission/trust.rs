@@ -44,6 +44,10 @@ const EXTRA_VARIABLES: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
 /// A JVM reads no bundle of PEM. It says on its standard error that it read this variable.
 const JAVA_VARIABLE: &str = "JAVA_TOOL_OPTIONS";
 
+/// Clients in a pod call the API server by this variable, which the kubelet sets to an address that no
+/// rule names. Rules and certificates name the Service.
+const API_SERVER_VARIABLE: (&str, &str) = ("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc");
+
 /// Directories that a link in some image leads to from one of [`SYSTEM_BUNDLES`].
 const LINKED: [&str; 2] =
     ["/var/lib/ca-certificates/pem", "/etc/pki/ca-trust/extracted/pem/directory-hash"];
@@ -89,7 +93,8 @@ pub(super) fn apply(container: &mut Map<String, Value>, place: Place, system: Sy
     );
     let values = files
         .map(|(name, file)| (name, format!("{TRUST_PATH}/{file}")))
-        .chain([(JAVA_VARIABLE, java)]);
+        .chain([(JAVA_VARIABLE, java)])
+        .chain([(API_SERVER_VARIABLE.0, API_SERVER_VARIABLE.1.to_owned())]);
     for (name, value) in values {
         if !env.iter().any(|e| e["name"] == name) {
             env.push(json!({"name": name, "value": value}));
@@ -238,5 +243,6 @@ mod tests {
             assert_eq!(value(name), expected, "{name}");
         }
         assert_eq!(value("NODE_EXTRA_CA_CERTS"), "/var/run/exeat/trust/ca.crt");
+        assert_eq!(value("KUBERNETES_SERVICE_HOST"), "kubernetes.default.svc");
     }
 }

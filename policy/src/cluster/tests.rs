@@ -1,4 +1,5 @@
 use super::*;
+use crate::action::Action;
 
 fn vicinity() -> Vicinity {
     Vicinity::new("agents", &name("cluster.local"))
@@ -123,9 +124,13 @@ fn a_whole_name_has_its_parts() {
 
 #[test]
 fn an_author_is_told_how_to_name_the_service() {
-    let hint = |text: &str| looks_like_a_service(&HostPattern::Exact(name(text)));
+    let hint = |text: &str| {
+        let resource = format!("http://{text}/**");
+        let parsed = ResourcePattern::parse(&resource, Action::NetworkRequest, Effect::Allow);
+        likely_service(&parsed.unwrap())
+    };
     assert_eq!(hint("orders.dev").as_deref(), Some("orders.dev.svc"));
-    assert_eq!(hint("github.com"), None);
-    assert_eq!(hint("orders.prod"), None);
-    assert_eq!(hint("api.orders.dev"), None);
+    for text in ["orders.dev.", "github.com", "orders.prod", "api.orders.dev", "orders.dev.svc"] {
+        assert_eq!(hint(text), None, "{text}");
+    }
 }

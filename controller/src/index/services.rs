@@ -74,7 +74,8 @@ impl From<&EndpointSlice> for SliceInfo {
     fn from(slice: &EndpointSlice) -> Self {
         let labels = slice.metadata.labels.as_ref();
         let ports = slice.ports.iter().flatten().filter(|port| is_tcp(port.protocol.as_deref()));
-        let addresses = slice.endpoints.iter().flat_map(|endpoint| &endpoint.addresses);
+        let endpoints = slice.endpoints.iter().flatten();
+        let addresses = endpoints.flat_map(|endpoint| &endpoint.addresses);
         Self {
             service: labels.and_then(|all| all.get(SERVICE_NAME)).cloned().unwrap_or_default(),
             addresses: addresses.filter_map(|text| text.parse().ok()).collect(),

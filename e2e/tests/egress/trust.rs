@@ -26,8 +26,8 @@ async fn egress_trust_without_variables() -> anyhow::Result<()> {
             );
         }
         // The server has no repository; that it says so is enough.
-        let git = agent.sh(&format!("{CLEARED} git ls-remote https://{}/r.git", Host::API.name));
-        let git = git.await?;
+        let git = format!("{CLEARED} git ls-remote https://{}/r.git", Host::API.name);
+        let git = agent.sh(&git).await?;
         anyhow::ensure!(!git.stderr.contains("ertificate"), "git: {git:?}");
         Ok(())
     })

@@ -265,14 +265,17 @@ mod tests {
                 "ports": [{"name": "http", "port": 80, "targetPort": 8080},
                     {"name": "admin", "port": 81, "targetPort": 9090}]}),
         );
-        let (rules, notes) = found(ORDERS, &[80], &[orders.clone()]);
+        let (rules, notes) = found(ORDERS, &[80], std::slice::from_ref(&orders));
         assert_eq!(rules, ["10.96.0.7/32 80", "prod/o 8080"]);
         assert!(notes.is_empty());
         assert_eq!(
-            found(ORDERS, &[], &[orders.clone()]).0,
+            found(ORDERS, &[], std::slice::from_ref(&orders)).0,
             ["10.96.0.7/32 80,81", "prod/o 8080,9090"]
         );
-        assert_eq!(found("*.prod.svc.cluster.local", &[80], &[orders.clone()]).0.len(), 2);
+        assert_eq!(
+            found("*.prod.svc.cluster.local", &[80], std::slice::from_ref(&orders)).0.len(),
+            2
+        );
         let (rules, notes) = found(ORDERS, &[443], &[orders]);
         assert!(rules.is_empty() && notes[0].contains("none of the rules' ports"), "{notes:?}");
         let (rules, notes) = found(ORDERS, &[80], &[]);
@@ -286,7 +289,7 @@ mod tests {
             json!({"clusterIP": "10.96.0.7", "selector": {"app": "o"},
                 "ports": [{"name": "http", "port": 80, "targetPort": "web"}]}),
         );
-        assert_eq!(found(ORDERS, &[80], &[orders.clone()]).0[1], "prod/o web");
+        assert_eq!(found(ORDERS, &[80], std::slice::from_ref(&orders)).0[1], "prod/o web");
         let ports = json!([{"name": "http", "port": 8080}, {"name": "other", "port": 1}]);
         let endpoints = slice("orders", &["10.0.0.1"], ports);
         assert_eq!(found(ORDERS, &[80], &[orders, endpoints]).0[1], "prod/o 8080");
@@ -318,7 +321,7 @@ mod tests {
             json!({"clusterIP": "None", "selector": {"app": "o"},
             "ports": [{"port": 80, "targetPort": 8080}]}),
         );
-        assert_eq!(found(ORDERS, &[5432], &[orders.clone()]).0, ["prod/o 5432"]);
+        assert_eq!(found(ORDERS, &[5432], std::slice::from_ref(&orders)).0, ["prod/o 5432"]);
         let pod = "db-0.orders.prod.svc.cluster.local";
         assert_eq!(found(pod, &[5432], &[orders]).0, ["prod/o 5432"]);
     }

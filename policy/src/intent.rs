@@ -25,6 +25,14 @@ impl Intent<'_> {
         }
     }
 
+    /// Where it goes; a DNS question goes nowhere.
+    pub const fn host(&self) -> Option<&Host> {
+        match self {
+            Self::Request { host, .. } | Self::Connect { host, .. } => Some(host),
+            Self::Resolve { .. } => None,
+        }
+    }
+
     /// The port that is meant; a DNS question has none.
     pub const fn port(&self) -> Option<u16> {
         match self {

@@ -8,6 +8,7 @@
 
 pub mod action;
 pub mod body;
+pub mod cluster;
 pub mod code;
 pub mod compile;
 pub mod decide;

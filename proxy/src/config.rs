@@ -104,4 +104,7 @@ pub struct Paths {
     /// The proxy's alone: the token that names this pod to the control API.
     #[arg(long, env = "EXEAT_TOKEN", default_value = pod::TOKEN_PATH)]
     pub token: PathBuf,
+    /// PEM certificates that the cluster's API server chains to. Need not be there.
+    #[arg(long, env = "EXEAT_API_SERVER_CA", default_value = pod::API_SERVER_CA_PATH)]
+    pub api_server_ca: PathBuf,
 }

@@ -24,6 +24,7 @@ pub struct ProxyMetrics {
     pub spooled_entries: IntGauge,
     pub acknowledged_seq: IntGauge,
     pub audit_failures: IntCounter,
+    pub log_lines_dropped: IntCounter,
     pub snapshot_age: IntGauge,
     snapshots: IntCounterVec,
 }
@@ -88,6 +89,10 @@ impl ProxyMetrics {
             audit_failures: counter(
                 "exeat_proxy_audit_failures_total",
                 "Records that could not be written.",
+            )?,
+            log_lines_dropped: counter(
+                "exeat_proxy_log_lines_dropped_total",
+                "Lines of the log that nobody read in time.",
             )?,
             snapshot_age: gauge(
                 "exeat_proxy_snapshot_age_seconds",

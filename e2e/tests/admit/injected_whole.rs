@@ -23,7 +23,9 @@ async fn admit_own_init_containers_come_after_ours() -> anyhow::Result<()> {
             let mounts = step["volumeMounts"].as_array().cloned().unwrap_or_default();
             let ours: Vec<&Value> =
                 mounts.iter().filter(|m| m["name"].as_str().is_some_and(is_reserved)).collect();
-            anyhow::ensure!(ours.len() == 1 && ours[0]["readOnly"] == true, "{ours:?}");
+            let whole = ours.iter().filter(|m| m.get("subPath").is_none()).count();
+            anyhow::ensure!(whole == 1, "{ours:?}");
+            anyhow::ensure!(ours.iter().all(|m| m["readOnly"] == true), "{ours:?}");
         }
         let agent = &pod.data["spec"]["containers"][0];
         let of = |name: &str| {

@@ -15,7 +15,8 @@ impl Policies {
     /// Whether an Allow names this private address for what is intended, by itself or by a range
     /// that is private throughout: only then may it be dialled. A range that merely covers it,
     /// such as 0.0.0.0/0, does not name it; a request's rule names it for the requests alone that
-    /// it would allow to the address itself.
+    /// it would allow to the address itself. An Allow that names a Service of the cluster, or all
+    /// those of a namespace, names the addresses that the cluster's DNS has for it.
     pub fn names_address(&self, intent: &Intent<'_>, ip: IpAddr) -> bool {
         let set = self.active();
         let host = Host::Ip(ip);
@@ -29,6 +30,30 @@ impl Policies {
             || connects
                 .filter(|rule| narrow(rule))
                 .any(|rule| intent.port().is_some_and(|port| rule.pattern.speaks_of_port(port)))
+            || self.names_service(intent)
+    }
+
+    /// Whether an Allow that matches names the Service that is meant, by less than `**`.
+    fn names_service(&self, intent: &Intent<'_>) -> bool {
+        let (Some(vicinity), Some(host)) = (&self.vicinity, intent.host()) else { return false };
+        let Host::Name(name) = host else { return false };
+        if !vicinity.is_service(name) {
+            return false;
+        }
+        let set = self.active();
+        let named =
+            |rule: &Rule| rule.effect == Effect::Allow && vicinity.are_services(&rule.pattern.host);
+        let requests = set.requests.candidates(host).map(|at| &set.rules[at]);
+        let connects = set.connects.candidates(host).map(|at| &set.rules[at]);
+        match *intent {
+            Intent::Request { .. } => {
+                requests.filter(|rule| named(rule)).any(|rule| rule.matches_request(intent))
+            }
+            Intent::Connect { scheme, port, .. } => connects
+                .filter(|rule| named(rule))
+                .any(|rule| rule.matches_connection(scheme, port)),
+            Intent::Resolve { .. } => false,
+        }
     }
 
     /// Whether a Deny speaks of this address for what is intended, where a name that is allowed

@@ -3,6 +3,7 @@
 //! | asked | answered |
 //! |---|---|
 //! | A of a name that some rule could allow | its synthetic address |
+//! | A of a short name of a Service that some rule names | the synthetic address of the whole name |
 //! | AAAA of such a name | the IPv6 twin, where the pod has IPv6; else nothing |
 //! | HTTPS, SVCB of such a name | nothing, so no ECH keys and no other ports |
 //! | any other type | REFUSED |
@@ -34,6 +35,21 @@ pub struct Question {
     /// As asked, for the record.
     pub asked: String,
     pub record_type: RecordType,
+}
+
+impl Question {
+    /// Takes a short name of a Service that rules name for what a resolver of the pod makes of it.
+    pub fn mean(&mut self, policies: &Policies) {
+        self.name = self.name.take().map(|name| meant(name, policies));
+    }
+}
+
+fn meant(name: Name, policies: &Policies) -> Name {
+    let service = policies.vicinity().and_then(|vicinity| vicinity.service(&name));
+    match service {
+        Some(service) if !policies.names_host(&name) && policies.names_host(&service) => service,
+        _ => name,
+    }
 }
 
 /// What was decided about it.
@@ -199,6 +215,7 @@ impl Zone {
     /// no attempt at anything; every other name below the same suffix is.
     fn is_search(&self, name: &Name, policies: &Policies) -> bool {
         let asked = self.without_suffix(name).and_then(|front| Name::parse(front).ok());
+        let asked = asked.map(|name| meant(name, policies));
         asked.is_some_and(|name| policies.decide(&Intent::Resolve { name: &name }).allows())
     }
 }
@@ -415,6 +432,82 @@ mod tests {
             let policies = Policies::compile(&snapshot(mode, resource));
             let answered = decide(&zone, &policies, &packet(name, RecordType::A));
             assert_eq!(answered.message.metadata.response_code, rcode, "{resource} {name}");
+        }
+    }
+
+    fn allowing(resources: &str) -> Policies {
+        let rules = resources.split(' ').enumerate().map(|(n, resource)| RuleSource {
+            name: format!("r{n}"),
+            action: "network.request".into(),
+            resource: resource.into(),
+            methods: vec![],
+            effect: Effect::Allow,
+            reason: None,
+            deny_body_patterns: vec![],
+        });
+        let origin =
+            PolicyRef { tier: Tier::Namespaced, namespace: "agents".into(), name: "p".into() };
+        let snapshot = Snapshot {
+            generation: 1,
+            pod_uid: "u".into(),
+            policies: vec![PolicySource {
+                origin,
+                generation: 1,
+                mode: Mode::Enforce,
+                rules: rules.collect(),
+                invalid: None,
+            }],
+            audit: AuditSettings::default(),
+            upstream_roots: String::new(),
+            control_roots: String::new(),
+        };
+        let domain = Name::parse("cluster.local").unwrap();
+        let vicinity = exeat_policy::cluster::Vicinity::new("agents", &domain);
+        Policies::compile_within(&snapshot, Some(vicinity))
+    }
+
+    /// What a resolver of the pod asks for, until it has an answer; the address stands for the whole
+    /// name, whichever question was answered.
+    #[test]
+    fn services_are_found_by_the_search_list_and_by_their_short_names() {
+        let conf = "search agents.svc.cluster.local svc.cluster.local cluster.local\n";
+        let zone = Zone { search: search_domains(conf, "cluster.local"), has_ipv6: false };
+        let orders = Some("orders.prod.svc.cluster.local");
+        let own = Some("orders.agents.svc.cluster.local");
+        for (rules, asked, stands_for) in [
+            ("http://orders.prod/**", "orders.prod.agents.svc.cluster.local.", None),
+            ("http://orders.prod/**", "orders.prod.svc.cluster.local.", orders),
+            ("http://orders.prod.svc/**", "orders.prod.svc.svc.cluster.local.", None),
+            ("http://orders.prod.svc/**", "orders.prod.svc.cluster.local.", orders),
+            ("http://orders/**", "orders.agents.svc.cluster.local.", own),
+            ("http://*.prod.svc/**", "orders.prod.svc.cluster.local.", orders),
+            // With ndots:1 the name is asked for as it is.
+            ("http://orders.prod/**", "orders.prod.", orders),
+            ("http://orders.prod.svc.cluster.local/**", "orders.prod.svc.", orders),
+            ("http://orders/**", "orders.", own),
+            // A host below a top-level domain, and no Service of that name.
+            ("http://orders.dev/**", "orders.dev.svc.cluster.local.", None),
+            ("http://orders.dev/**", "orders.dev.", Some("orders.dev")),
+            ("http://orders.dev.svc/**", "orders.dev.", None),
+            ("http://orders.dev.svc/**", "orders.dev.svc.", Some("orders.dev.svc.cluster.local")),
+            // A name that is written as whole is no Service's.
+            ("http://wiki.acme./**", "wiki.acme.", Some("wiki.acme")),
+            ("http://wiki.acme./**", "wiki.acme.svc.cluster.local.", None),
+            ("http://orders.prod/**", "orders.test.svc.cluster.local.", None),
+        ] {
+            let policies = allowing(rules);
+            let mut question = parse(&packet(asked, RecordType::A)).unwrap();
+            question.mean(&policies);
+            let decision =
+                policies.decide(&Intent::Resolve { name: question.name.as_ref().unwrap() });
+            let table = Synthetic::default();
+            let answered = zone.answer(&question, Some((&policies, &decision)), &table);
+            let address = answered.message.answers.first().map(|record| match &record.data {
+                RData::A(A(address)) => std::net::IpAddr::V4(*address),
+                other => panic!("{other:?}"),
+            });
+            let name = address.map(|address| table.name_of(address).unwrap().to_string());
+            assert_eq!(name.as_deref(), stands_for, "{rules} {asked}");
         }
     }
 

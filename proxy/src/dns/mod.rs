@@ -94,10 +94,13 @@ impl Server {
     /// Decides, records, and only then answers. `limit`: longest datagram where the client names
     /// none.
     fn handle(&self, packet: &[u8], limit: Option<usize>) -> Option<Vec<u8>> {
-        let question = match answer::parse(packet) {
+        let mut question = match answer::parse(packet) {
             Ok(question) => question,
             Err(answer) => return answer,
         };
+        if let Some(active) = self.gate.policy().load() {
+            question.mean(&active.policies);
+        }
         let name = question.name.clone();
         let decided = name.and_then(|name| self.gate.rule(Ask::Resolve { name }).decided());
         let by = decided.as_ref().map(|it| (&it.active.policies, &it.decision));

@@ -11,7 +11,7 @@ use crate::gate::{Gate, Journal};
 use crate::metrics::ProxyMetrics;
 use crate::serve::{Agent, Front};
 use crate::spool::{AuditLog, Shipping, SpoolConfig};
-use crate::state::PolicyState;
+use crate::state::{Cluster, PolicyState};
 use crate::tls::PodCa;
 use anyhow::Context as _;
 use std::path::PathBuf;
@@ -45,6 +45,8 @@ pub struct Assembly {
     pub resolver: Arc<dyn Resolve>,
     pub connector: Arc<dyn Connect>,
     pub names: Arc<dyn Names>,
+    /// What the agent's pod knows of its cluster; none for an agent outside of one.
+    pub cluster: Option<Cluster>,
 }
 
 /// A proxy that serves connections as soon as it is given some.
@@ -70,7 +72,7 @@ impl Assembly {
     /// When the spool or the pod's authority cannot be opened, or the policy file cannot be read.
     pub async fn build(self) -> anyhow::Result<Proxy> {
         let metrics = Arc::new(ProxyMetrics::new()?);
-        let policies = Arc::new(PolicyState::default());
+        let policies = Arc::new(PolicyState::within(self.cluster));
         let (keys_dir, pod_uid) = (self.spool.keys_dir.clone(), self.spool.genesis.pod_uid.clone());
         let (audit, shipping) =
             AuditLog::open(self.spool, Arc::clone(&policies), Arc::clone(&metrics))

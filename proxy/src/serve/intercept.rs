@@ -6,7 +6,7 @@ use crate::protocol::http::{Origin, Session};
 use crate::refusal::Refusal;
 use crate::tls::LeafError;
 use crate::wire::{Bulk, Io, Prefixed};
-use exeat_policy::normal::{Host, Name};
+use exeat_policy::normal::{Host, Name, NameError};
 use exeat_policy::pattern::Scheme;
 use rustls::ServerConfig;
 use std::io;
@@ -36,9 +36,11 @@ impl Front {
                 return Err(error);
             }
         };
-        let (config, refusal) = self
-            .leaf_for(&to.host, start.client_hello().server_name())
-            .map_err(io::Error::other)?;
+        let asked = start.client_hello().server_name().map(Name::parse);
+        let origin = Origin::new(true, to.clone())
+            .also_called(self.agent.gate.also_called(&to.host))
+            .asked_for(asked.as_ref().and_then(|asked| asked.as_ref().ok()));
+        let (config, refusal) = self.leaf_for(&origin, asked).map_err(io::Error::other)?;
         let stream = match timeout(HANDSHAKE, start.into_stream(config)).await? {
             Ok(stream) => stream,
             Err(error) => {
@@ -49,20 +51,19 @@ impl Front {
         };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let stream = Bulk::new(stream);
-        let session = Session::new(self.http.clone(), Origin::new(true, to), refusal);
+        let session = Session::new(self.http.clone(), origin, refusal);
         if http2 { session.serve_http2(stream).await } else { session.serve_http1(stream).await }
     }
 
     /// The certificate to show, and why every request is refused where the name is not the one.
     fn leaf_for(
         &self,
-        host: &Host,
-        server_name: Option<&str>,
+        origin: &Origin,
+        asked: Option<Result<Name, NameError>>,
     ) -> Result<(Arc<ServerConfig>, Option<Refusal>), LeafError> {
-        let asked = server_name.map(Name::parse);
-        match (host, asked) {
-            (Host::Name(name), Some(Ok(asked))) if asked == *name => {
-                Ok((self.agent.leaves.config(name.as_str())?, None))
+        match (&origin.to.host, asked) {
+            (Host::Name(_), Some(Ok(asked))) if origin.is_called(&Host::Name(asked.clone())) => {
+                Ok((self.agent.leaves.config(asked.as_str())?, None))
             }
             (Host::Ip(ip), None) => Ok((self.agent.leaves.config(&address(*ip))?, None)),
             (Host::Name(name), None) => {

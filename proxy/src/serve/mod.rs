@@ -120,7 +120,9 @@ impl Front {
         if protocol == Protocol::Tls {
             return self.intercept(stream, to).await;
         }
-        let session = Session::new(self.http.clone(), Origin::new(false, to), None);
+        let forms = self.agent.gate.also_called(&to.host);
+        let origin = Origin::new(false, to).also_called(forms);
+        let session = Session::new(self.http.clone(), origin, None);
         match protocol {
             Protocol::Http2 => session.prior_knowledge().serve_http2(stream).await,
             _ => session.serve_http1(stream).await,

@@ -8,6 +8,7 @@ mod disguise;
 mod http;
 mod opaque;
 mod records;
+mod services;
 mod smuggling;
 mod standing;
 mod tls;

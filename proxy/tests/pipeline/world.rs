@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use exeat_audit::record::{Genesis, Record};
+use exeat_policy::cluster::Vicinity;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
@@ -11,7 +12,7 @@ use exeat_proxy::metrics::ProxyMetrics;
 use exeat_proxy::run::{Assembly, Proxy, Sink, Source};
 use exeat_proxy::serve::Front;
 use exeat_proxy::spool::SpoolConfig;
-use exeat_proxy::state::PolicyState;
+use exeat_proxy::state::{Cluster, PolicyState};
 use exeat_proxy::tls::PodCa;
 use exeat_proxy::wire::Io;
 use futures::future::BoxFuture;
@@ -42,6 +43,11 @@ pub(crate) const REBOUND_AT: &str = "198.18.0.2";
 /// A name that leads into a private network.
 pub(crate) const INSIDE_AT: &str = "198.18.0.3";
 
+/// Services of the cluster, in another namespace and in the pod's own.
+pub(crate) const ORDERS_AT: &str = "198.18.0.4";
+pub(crate) const OWN_AT: &str = "198.18.0.5";
+pub(crate) const API_SERVER_AT: &str = "198.18.0.8";
+
 /// What the test's world knows.
 #[derive(Default)]
 struct Atlas {
@@ -57,6 +63,11 @@ impl Names for Atlas {
             API_AT => name(API),
             REBOUND_AT => name("rebound.example.com"),
             INSIDE_AT => name("inside.example.com"),
+            ORDERS_AT => name("orders.prod.svc.cluster.local"),
+            OWN_AT => name("orders.agents.svc.cluster.local"),
+            API_SERVER_AT => name("kubernetes.default.svc.cluster.local"),
+            "198.18.0.6" => name("orders.dev.svc.cluster.local"),
+            "198.18.0.7" => name("orders.dev"),
             other if other.starts_with("198.18.") => Meaning::Nothing,
             _ => Meaning::Address,
         }
@@ -69,6 +80,11 @@ impl Resolve for Atlas {
             API => vec![API_LEADS],
             "rebound.example.com" => vec!["203.0.113.11", "169.254.169.254"],
             "inside.example.com" => vec!["10.1.2.3"],
+            "kubernetes.default.svc.cluster.local" => vec!["10.96.0.1"],
+            "orders.prod.svc.cluster.local" => vec!["10.96.0.7"],
+            "orders.agents.svc.cluster.local" => vec!["10.96.0.8"],
+            "orders.dev.svc.cluster.local" => vec!["10.96.0.9"],
+            "orders.dev" => vec!["203.0.113.12"],
             _ => vec![],
         };
         let found = found.into_iter().map(|text| text.parse().unwrap()).collect();
@@ -94,10 +110,27 @@ pub(crate) struct World {
     pub(crate) metrics: Arc<ProxyMetrics>,
     pub(crate) ca: Arc<PodCa>,
     atlas: Arc<Atlas>,
-    authority: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
+    authority: Authority,
+    /// Of the cluster's API server.
+    cluster: Authority,
     connections: Arc<AtomicUsize>,
     dirs: [tempfile::TempDir; 3],
     _proxy: Proxy,
+}
+
+type Authority = rcgen::CertifiedIssuer<'static, rcgen::KeyPair>;
+
+fn authority() -> Authority {
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    // Two authorities of one name are two to nobody who looks for an issuer.
+    let key = rcgen::KeyPair::generate().unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, hex(&key));
+    rcgen::CertifiedIssuer::self_signed(params, key).unwrap()
+}
+
+fn hex(key: &rcgen::KeyPair) -> String {
+    key.public_key_raw().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// One rule as YAML would have it.
@@ -144,6 +177,9 @@ impl World {
             genesis,
         };
         let atlas = Arc::new(Atlas::default());
+        let cluster = authority();
+        let api_server_ca = dirs[1].path().join("kube-ca.crt");
+        std::fs::write(&api_server_ca, cluster.pem()).unwrap();
         let assembly = Assembly {
             spool,
             trust_dir: dirs[2].path().to_owned(),
@@ -152,20 +188,20 @@ impl World {
             resolver: atlas.clone(),
             connector: atlas.clone(),
             names: atlas.clone(),
+            cluster: Some(Cluster {
+                vicinity: Vicinity::new("agents", &Name::parse("cluster.local").unwrap()),
+                api_server_ca,
+            }),
         };
         let proxy = assembly.build().await.unwrap();
-        let mut params = rcgen::CertificateParams::default();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let authority =
-            rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap())
-                .unwrap();
         let world = Self {
             front: proxy.front.clone(),
             policy: proxy.policies.clone(),
             metrics: proxy.metrics.clone(),
             ca: proxy.ca.clone(),
             atlas,
-            authority,
+            authority: authority(),
+            cluster,
             connections: Arc::default(),
             dirs,
             _proxy: proxy,
@@ -248,23 +284,34 @@ impl World {
 
     /// A certificate of the test's authority.
     pub(crate) fn server_config(&self, name: &str) -> rustls::ServerConfig {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.authority).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )
-            .unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        config
+        certified(&self.authority, name)
     }
 
+    /// A certificate of the cluster's authority.
+    pub(crate) fn api_server_config(&self, name: &str) -> rustls::ServerConfig {
+        certified(&self.cluster, name)
+    }
+}
+
+fn certified(authority: &Authority, name: &str) -> rustls::ServerConfig {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, authority).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
+}
+
+impl World {
     /// How often anything was dialled, and how many connections servers saw.
     pub(crate) fn reached(&self) -> (usize, usize) {
         (self.atlas.dialled.lock().unwrap().len(), self.connections.load(Ordering::SeqCst))

@@ -109,13 +109,14 @@ pub(super) fn address<B>(
     let path: PathAndQuery = target.path_and_query().parse()?;
     let uri = Uri::builder().path_and_query(path);
     let headers = request.headers_mut();
+    let authority = target.authority.as_ref().unwrap_or(origin.authority());
     let uri = if version == Version::HTTP_2 {
         headers.remove(HOST);
-        uri.scheme(origin.scheme(false).as_str()).authority(origin.authority_text())
+        uri.scheme(origin.scheme(false).as_str()).authority(authority.as_bytes())
     } else {
         // Over HTTP/1 it would need a Connection header of its own, and servers do without.
         headers.remove(TE);
-        headers.insert(HOST, origin.authority().clone());
+        headers.insert(HOST, authority.clone());
         uri
     };
     *request.uri_mut() = uri.build()?;
@@ -170,7 +171,12 @@ mod tests {
         }
         let to = Endpoint { host: Host::parse("api.example.com").unwrap(), port: 8443 };
         let origin = Origin::new(true, Arc::new(to));
-        let target = Target { path: "/b".into(), query: Some("q=1".into()), websocket: false };
+        let target = Target {
+            path: "/b".into(),
+            query: Some("q=1".into()),
+            authority: None,
+            websocket: false,
+        };
         let parts = request.body(()).unwrap().into_parts().0;
         let mut request = clean(parts, &target, Some(3));
         address(&mut request, &target, &origin, version).unwrap();

@@ -72,7 +72,7 @@ impl Inner {
 
     /// The place in the pool.
     fn key(&self, allowed: &Allowed) -> Key {
-        let epoch = self.http.upstream.under(&allowed.active().upstream_roots).epoch;
+        let epoch = self.http.upstream.under(allowed.active().roots(&self.origin.to.host)).epoch;
         let (tls, to) = (self.origin.tls, self.origin.to.clone());
         Key { tls, to, epoch, prior_knowledge: self.prior_knowledge }
     }
@@ -144,9 +144,9 @@ impl Inner {
                 false => http1(stream, address, cleared.target.websocket).await,
             };
         }
-        let roots = self.http.upstream.under(&cleared.allowed.active().upstream_roots);
+        let roots = self.http.upstream.under(cleared.allowed.active().roots(&self.origin.to.host));
         let config = if cleared.target.websocket { &roots.http1 } else { &roots.any };
-        let name = match &self.origin.to.host {
+        let name = match self.origin.certified() {
             Host::Name(name) => {
                 ServerName::try_from(name.as_str().to_owned()).map_err(|_| Refusal::UpstreamTls)?
             }

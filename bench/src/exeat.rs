@@ -158,6 +158,7 @@ async fn assemble(args: &ExeatArgs, upstream: Upstream) -> anyhow::Result<Proxy>
         resolver: atlas.clone(),
         connector: atlas.clone(),
         names: atlas,
+        memory: None,
     };
     let proxy = assembly.build().await?;
     proxy.policies.replace(&snapshot(&roots, args)?);

@@ -1,7 +1,9 @@
 //! Puts the parts together: what `exeat-proxy run` does from start to drain.
 
 mod assembly;
+mod container;
 mod tasks;
+mod trim;
 
 pub use assembly::{Assembly, Proxy, Sink, Source};
 pub use tasks::Tasks;
@@ -33,6 +35,8 @@ use tokio::time::sleep;
 
 /// How long connections, and then the last audit, may take when the pod ends.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How long what was cut may take to state how it ended.
+const LAST_OUTCOMES: Duration = Duration::from_secs(1);
 const LAST_AUDIT: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_millis(exeat_audit::verify::HEARTBEAT_MS);
 
@@ -77,6 +81,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     proxy.drain.cancel();
     stop.send_replace(true);
     while captures.join_next().await.is_some() {}
+    if !proxy.gate.journal().settled(LAST_OUTCOMES).await {
+        tracing::warn!("Ended with acts whose outcome is not known");
+    }
     proxy.tasks.shutdown().await;
     if !proxy.audit.close(LAST_AUDIT).await {
         let entries = proxy.metrics.spooled_entries.get();
@@ -108,6 +115,7 @@ fn assembly(args: &RunArgs, names: Arc<Synthetic>) -> anyhow::Result<Assembly> {
         resolver: Arc::new(resolver),
         connector: Arc::new(Tcp),
         names,
+        memory: None,
     })
 }
 

@@ -4,10 +4,14 @@
 // A helper that fails has failed its test.
 #![allow(clippy::unwrap_used)]
 
+mod clients;
 mod disguise;
+mod endings;
 mod http;
 mod opaque;
+mod peak;
 mod records;
+mod shared;
 mod smuggling;
 mod standing;
 mod tls;

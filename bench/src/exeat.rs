@@ -159,6 +159,7 @@ async fn assemble(args: &ExeatArgs, upstream: Upstream) -> anyhow::Result<Proxy>
         connector: atlas.clone(),
         names: atlas,
         cluster: None,
+        memory: None,
     };
     let proxy = assembly.build().await?;
     proxy.policies.replace(&snapshot(&roots, args)?);

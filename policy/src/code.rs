@@ -60,6 +60,8 @@ codes! {
     AuditUnavailable,
     /// The proxy is at a limit.
     Overload,
+    /// The agent's client gave up the TLS handshake.
+    ClientTls,
     /// The upstream's certificate does not verify.
     UpstreamTls,
     /// The upstream does not answer.

@@ -1,12 +1,14 @@
 //! Metrics. Labels come from closed sets, and every series begins at zero, so that the first
 //! denial is an increase.
 
+use crate::tls::ClientFault;
 use exeat_policy::action::Action;
 use exeat_policy::{Code, Verdict};
 use prometheus::{
     IntCounter, IntCounterVec, IntGauge, Opts, Registry, register_int_counter_vec_with_registry,
     register_int_counter_with_registry, register_int_gauge_with_registry,
 };
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Everything that the proxy counts.
 #[derive(Debug)]
@@ -21,12 +23,38 @@ pub struct ProxyMetrics {
     bytes_in: IntCounter,
     pub rejected_packets: IntCounter,
     pub connections_open: IntGauge,
+    /// Most of them at once since the last [`take_peak`](Self::take_peak).
+    peak: AtomicI64,
+    pub memory_held: IntGauge,
+    pub memory_refused: IntCounter,
     pub spooled_entries: IntGauge,
     pub acknowledged_seq: IntGauge,
     pub audit_failures: IntCounter,
     pub log_lines_dropped: IntCounter,
     pub snapshot_age: IntGauge,
     snapshots: IntCounterVec,
+    client_tls: IntCounterVec,
+    malformed: IntCounterVec,
+}
+
+/// What a peer spoke wrongly.
+#[derive(Debug, Clone, Copy)]
+pub enum Spoken {
+    Http1,
+    Http2,
+    Tls,
+}
+
+impl Spoken {
+    const ALL: [Self; 3] = [Self::Http1, Self::Http2, Self::Tls];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http1 => "http1",
+            Self::Http2 => "http2",
+            Self::Tls => "tls",
+        }
+    }
 }
 
 /// What became of a snapshot that arrived.
@@ -77,7 +105,16 @@ impl ProxyMetrics {
                 "exeat_proxy_rejected_packets_total",
                 "Packets that the capture rules rejected.",
             )?,
+            peak: AtomicI64::new(0),
             connections_open: gauge("exeat_proxy_connections_open", "Captured connections.")?,
+            memory_held: gauge(
+                "exeat_proxy_memory_held_bytes",
+                "Memory taken for heads, held bodies and windows of the agent's connections.",
+            )?,
+            memory_refused: counter(
+                "exeat_proxy_memory_refused_total",
+                "Requests and connections for which there was no memory.",
+            )?,
             spooled_entries: gauge(
                 "exeat_proxy_audit_spooled_entries",
                 "Audit entries that the controller has not acknowledged.",
@@ -99,6 +136,16 @@ impl ProxyMetrics {
                 "Time since the controller was last heard; -1 before the first snapshot.",
             )?,
             snapshots: vec("exeat_proxy_snapshots_total", "Snapshots received.", &["result"])?,
+            client_tls: vec(
+                "exeat_proxy_client_tls_failures_total",
+                "TLS handshakes that the agent's clients did not finish, by likely cause.",
+                &["cause"],
+            )?,
+            malformed: vec(
+                "exeat_proxy_malformed_total",
+                "Messages of the agent that break the protocol they are in.",
+                &["protocol"],
+            )?,
             registry,
         };
         metrics.begin_at_zero();
@@ -109,6 +156,12 @@ impl ProxyMetrics {
         for result in SnapshotResult::ALL {
             self.snapshots.with_label_values(&[result.as_str()]);
         }
+        for fault in ClientFault::ALL {
+            self.client_tls.with_label_values(&[fault.as_str()]);
+        }
+        for spoken in Spoken::ALL {
+            self.malformed.with_label_values(&[spoken.as_str()]);
+        }
         self.acknowledged_seq.set(-1);
         self.snapshot_age.set(-1);
     }
@@ -117,15 +170,38 @@ impl ProxyMetrics {
     pub fn decided(&self, action: Action, verdict: Verdict, code: Code) {
         self.decisions[decision(action, verdict, code)].inc();
         // Resolvers try the pod's search list by themselves: nobody wanted anything that was denied.
-        if verdict == Verdict::Deny && code != Code::SearchDomain {
+        // Nor was it the policy that ended a handshake.
+        let own = matches!(code, Code::SearchDomain | Code::ClientTls);
+        if verdict == Verdict::Deny && !own {
             self.denied[action as usize].inc();
         }
+    }
+
+    /// Counts a handshake that the agent's client did not finish.
+    pub fn client_tls(&self, fault: ClientFault) {
+        self.client_tls.with_label_values(&[fault.as_str()]).inc();
+    }
+
+    /// Counts a message that breaks its protocol.
+    pub fn malformed(&self, spoken: Spoken) {
+        self.malformed.with_label_values(&[spoken.as_str()]).inc();
     }
 
     /// Counts payload bytes, towards the world and back.
     pub fn relayed(&self, out: u64, back: u64) {
         self.bytes_out.inc_by(out);
         self.bytes_in.inc_by(back);
+    }
+
+    /// A connection was captured.
+    pub fn connected(&self) {
+        self.connections_open.inc();
+        self.peak.fetch_max(self.connections_open.get(), Ordering::Relaxed);
+    }
+
+    /// Most connections at once since this was last asked.
+    pub fn take_peak(&self) -> i64 {
+        self.peak.swap(self.connections_open.get(), Ordering::Relaxed)
     }
 
     pub fn snapshot(&self, result: SnapshotResult) {

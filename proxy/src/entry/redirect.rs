@@ -59,6 +59,7 @@ pub async fn serve(
     let ended = timeout(grace, async { while open.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tracing::info!(open = open.len(), "Connections cut at the end of the grace period");
+        open.shutdown().await;
     }
     Ok(())
 }

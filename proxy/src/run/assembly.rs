@@ -2,7 +2,9 @@
 //! tests all use this: they differ in where policy comes from, where audit goes, and who resolves
 //! and dials.
 
+use super::container;
 use super::tasks::Tasks;
+use super::trim;
 use crate::control::snapshots::{Snapshots, grow_older};
 use crate::control::{Client, Roots, file, ship};
 use crate::dial::{Connect, Dialer, Resolve};
@@ -13,6 +15,7 @@ use crate::serve::{Agent, Front};
 use crate::spool::{AuditLog, Shipping, SpoolConfig};
 use crate::state::{Cluster, PolicyState};
 use crate::tls::PodCa;
+use crate::wire::Memory;
 use anyhow::Context as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +50,8 @@ pub struct Assembly {
     pub names: Arc<dyn Names>,
     /// What the agent's pod knows of its cluster; none for an agent outside of one.
     pub cluster: Option<Cluster>,
+    /// Bytes that what the agent sends may take at once; none: a part of the container's.
+    pub memory: Option<usize>,
 }
 
 /// A proxy that serves connections as soon as it is given some.
@@ -120,7 +125,12 @@ impl Assembly {
         let drain = CancellationToken::new();
         let agent = Agent::new(gate.clone(), Arc::clone(&ca), self.names);
         let dialer = Dialer::new(self.resolver, self.connector);
-        let front = Arc::new(Front::new(agent, dialer, drain.clone()));
+        let bytes = self.memory.unwrap_or_else(|| Memory::part_of(container::memory_limit()));
+        let (held, refused) = (metrics.memory_held.clone(), metrics.memory_refused.clone());
+        let memory = Memory::new(bytes, held, refused);
+        let front = Arc::new(Front::new(agent, dialer, memory, drain.clone()));
+        tasks.forever("pool", front.clone().tend());
+        tasks.forever("trim", trim::give_back(Arc::clone(&metrics)));
         Ok(Proxy { front, gate, policies, metrics, audit, ca, drain, tasks, shipping })
     }
 }

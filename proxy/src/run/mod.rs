@@ -1,8 +1,10 @@
 //! Puts the parts together: what `exeat-proxy run` does from start to drain.
 
 mod assembly;
+mod container;
 pub mod logs;
 mod tasks;
+mod trim;
 
 pub use assembly::{Assembly, Proxy, Sink, Source};
 pub use tasks::Tasks;
@@ -39,6 +41,8 @@ use tokio::time::sleep;
 
 /// How long connections, and then the last audit, may take when the pod ends.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How long what was cut may take to state how it ended.
+const LAST_OUTCOMES: Duration = Duration::from_secs(1);
 const LAST_AUDIT: Duration = Duration::from_secs(5);
 const COUNTED: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_millis(exeat_audit::verify::HEARTBEAT_MS);
@@ -85,6 +89,9 @@ pub async fn run(args: RunArgs, dropped: Dropped) -> anyhow::Result<()> {
     proxy.drain.cancel();
     stop.send_replace(true);
     while captures.join_next().await.is_some() {}
+    if !proxy.gate.journal().settled(LAST_OUTCOMES).await {
+        tracing::warn!("Ended with acts whose outcome is not known");
+    }
     proxy.tasks.shutdown().await;
     if !proxy.audit.close(LAST_AUDIT).await {
         let entries = proxy.metrics.spooled_entries.get();
@@ -119,6 +126,7 @@ fn assembly(args: &RunArgs, names: Arc<Synthetic>) -> anyhow::Result<Assembly> {
         connector: Arc::new(Tcp),
         names,
         cluster: Some(Cluster { vicinity, api_server_ca: args.paths.api_server_ca.clone() }),
+        memory: None,
     })
 }
 

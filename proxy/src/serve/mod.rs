@@ -15,11 +15,12 @@ pub use agent::Agent;
 use crate::dial::Dialer;
 use crate::dns::Meaning;
 use crate::gate::{Ask, Endpoint, Subject};
+use crate::metrics::ProxyMetrics;
 use crate::protocol::http::{Http, Origin, Session};
 use crate::protocol::opaque::Opaque;
 use crate::refusal::Refusal;
 use crate::wire::detect::{Detected, Protocol, detect};
-use crate::wire::{Io, Prefixed};
+use crate::wire::{Io, Memory, Peer, Prefixed};
 use exeat_policy::normal::Host;
 use exeat_policy::pattern::Scheme;
 use std::io;
@@ -43,22 +44,31 @@ pub struct Front {
 }
 
 impl Front {
-    /// `drain`: cancelled when the proxy drains.
-    pub fn new(agent: Agent, dialer: Dialer, drain: CancellationToken) -> Self {
+    /// `memory`: for what the agent sends. `drain`: cancelled when the proxy drains.
+    pub fn new(agent: Agent, dialer: Dialer, memory: Memory, drain: CancellationToken) -> Self {
         let gate = agent.gate.clone();
-        let http = Arc::new(Http::new(gate.clone(), dialer.clone(), drain.clone()));
+        let http = Arc::new(Http::new(gate.clone(), dialer.clone(), memory, drain.clone()));
         let opaque = Opaque { gate, dialer, drain: drain.clone() };
         Self { agent, http, opaque, drain }
     }
 
+    /// Looks after what connections leave behind. For ever.
+    pub async fn tend(self: Arc<Self>) {
+        self.http.tend().await;
+    }
+
     /// Serves one connection to its end. `original` is where the agent connected to.
     pub async fn serve(self: Arc<Self>, stream: Io, original: SocketAddr) {
-        let metrics = self.agent.gate.journal().metrics();
-        metrics.connections_open.inc();
+        let metrics = self.metrics();
+        metrics.connected();
         if let Err(error) = self.dispatch(stream, original).await {
             tracing::debug!(%error, "Connection ended");
         }
         metrics.connections_open.dec();
+    }
+
+    fn metrics(&self) -> &ProxyMetrics {
+        self.agent.gate.journal().metrics()
     }
 
     async fn dispatch(&self, stream: Io, original: SocketAddr) -> io::Result<()> {
@@ -77,6 +87,7 @@ impl Front {
             stream.reset();
             return Ok(());
         }
+        let peer = Peer::of(&stream, original);
         let (patience, care) = (self.patience(&to), self.agent.gate.care(&to));
         let found = tokio::select! {
             found = detect(stream, patience, care) => found?,
@@ -86,11 +97,11 @@ impl Front {
             Detected::Left => Ok(()),
             Detected::Silent(stream) => {
                 match self.opaque.serve(stream, Scheme::Tcp, to.clone()).await {
-                    Some((protocol, stream)) => self.hand_over(protocol, stream, to).await,
+                    Some((protocol, stream)) => self.hand_over(protocol, stream, to, peer).await,
                     None => Ok(()),
                 }
             }
-            Detected::Spoke(protocol, stream) => self.hand_over(protocol, stream, to).await,
+            Detected::Spoke(protocol, stream) => self.hand_over(protocol, stream, to, peer).await,
         }
     }
 
@@ -110,6 +121,7 @@ impl Front {
         protocol: Protocol,
         stream: Prefixed<Io>,
         to: Arc<Endpoint>,
+        peer: Option<Peer>,
     ) -> io::Result<()> {
         let scheme = if protocol == Protocol::Tls { Scheme::Tls } else { Scheme::Tcp };
         if protocol == Protocol::Opaque || !self.agent.gate.intercepts(scheme, &to) {
@@ -118,11 +130,11 @@ impl Front {
             return Ok(());
         }
         if protocol == Protocol::Tls {
-            return self.intercept(stream, to).await;
+            return self.intercept(stream, to, peer).await;
         }
         let forms = self.agent.gate.also_called(&to.host);
         let origin = Origin::new(false, to).also_called(forms);
-        let session = Session::new(self.http.clone(), origin, None);
+        let session = Session::new(self.http.clone(), origin, None).with_peer(peer);
         match protocol {
             Protocol::Http2 => session.prior_knowledge().serve_http2(stream).await,
             _ => session.serve_http1(stream).await,

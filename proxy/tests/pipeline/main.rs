@@ -4,11 +4,15 @@
 // A helper that fails has failed its test.
 #![allow(clippy::unwrap_used)]
 
+mod clients;
 mod disguise;
+mod endings;
 mod http;
 mod opaque;
+mod peak;
 mod records;
 mod services;
+mod shared;
 mod smuggling;
 mod standing;
 mod tls;

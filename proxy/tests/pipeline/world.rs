@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// The name that most tests ask for, where its address was given out, and where it leads.
@@ -115,7 +116,7 @@ pub(crate) struct World {
     cluster: Authority,
     connections: Arc<AtomicUsize>,
     dirs: [tempfile::TempDir; 3],
-    _proxy: Proxy,
+    proxy: Proxy,
 }
 
 type Authority = rcgen::CertifiedIssuer<'static, rcgen::KeyPair>;
@@ -159,6 +160,17 @@ impl World {
 
     /// A world to which no policy has come yet.
     pub(crate) async fn before_any_policy(max_bytes: u64) -> Self {
+        Self::with(max_bytes, 64 << 20).await
+    }
+
+    /// A world whose proxy has so many bytes for what the agent sends.
+    pub(crate) async fn with_memory(rules: &[serde_json::Value], memory: usize) -> Self {
+        let world = Self::with(64 << 20, memory).await;
+        world.rules(Mode::Enforce, rules);
+        world
+    }
+
+    async fn with(max_bytes: u64, memory: usize) -> Self {
         let dirs = [(); 3].map(|()| tempfile::tempdir().unwrap());
         let genesis = Genesis {
             pod_uid: "pod-1".into(),
@@ -192,6 +204,7 @@ impl World {
                 vicinity: Vicinity::new("agents", &Name::parse("cluster.local").unwrap()),
                 api_server_ca,
             }),
+            memory: Some(memory),
         };
         let proxy = assembly.build().await.unwrap();
         let world = Self {
@@ -204,7 +217,7 @@ impl World {
             cluster,
             connections: Arc::default(),
             dirs,
-            _proxy: proxy,
+            proxy,
         };
         world.echo(80, None).await;
         world.echo(8080, None).await;
@@ -319,12 +332,26 @@ impl World {
 
     /// Connects as the agent would, to an original destination.
     pub(crate) async fn connect(&self, original: &str) -> TcpStream {
+        self.connect_watched(original).await.0
+    }
+
+    /// Connects, and says when the proxy is done with the connection.
+    pub(crate) async fn connect_watched(&self, original: &str) -> (TcpStream, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let original = original.parse().unwrap();
-        tokio::spawn(self.front.clone().serve(Io::from(stream), original));
-        client
+        (client, tokio::spawn(self.front.clone().serve(Io::from(stream), original)))
+    }
+
+    /// The proxy takes nothing new and ends what it carries.
+    pub(crate) fn drain(&self) {
+        self.proxy.drain.cancel();
+    }
+
+    /// Whether every intent has its outcome.
+    pub(crate) async fn settled(&self) -> bool {
+        self.proxy.gate.journal().settled(Duration::from_secs(1)).await
     }
 
     /// Connects with TLS, trusting the pod's authority alone.

@@ -33,7 +33,7 @@ pub struct Target {
     /// What is decided.
     pub path: Readings,
     /// The path that goes out: the agent's own bytes, unless it was collapsed.
-    sent: String,
+    pub(super) sent: String,
     /// As sent.
     pub query: Option<String>,
     /// The value of Host where the request calls the origin by a short name.

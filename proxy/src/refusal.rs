@@ -1,8 +1,8 @@
 //! Every way in which the proxy says no. Each protocol turns a [`Refusal`] into its own words.
 //!
-//! A refusal tells the agent the rule, the reason and what to do instead. It names nothing that the
-//! agent did not bring along itself: no address that a name resolved to, no pattern that matched,
-//! no other rule.
+//! A refusal tells the agent the rule, the reason and what to do instead; where no rule allows it, the
+//! rule that comes nearest. It names nothing else that the agent did not bring along itself: no
+//! address that a name resolved to, no pattern that matched.
 
 use exeat_audit::record::cut;
 use exeat_policy::Code;
@@ -49,6 +49,12 @@ pub enum Refusal {
     Expectation,
     #[error("the name leads to an address that no agent may reach")]
     AddressClass,
+    #[error("the name leads to an address that this cluster keeps from agents")]
+    Excluded,
+    #[error("the port is one of the proxy's own")]
+    OwnPort,
+    #[error("the connection ended before it said what it wanted")]
+    Silent,
     #[error("the address was not given out by this proxy's DNS, or no longer stands for a name")]
     UnknownAddress,
     #[error("the body did not arrive in time")]
@@ -90,7 +96,9 @@ impl Refusal {
             | Self::Expectation
             | Self::BodyBroken => Code::Malformed,
             Self::AddressClass => Code::AddressClass,
-            Self::UnknownAddress => Code::DirectIp,
+            Self::Excluded => Code::ExcludedAddress,
+            Self::UnknownAddress | Self::OwnPort => Code::DirectIp,
+            Self::Silent => Code::Silent,
             Self::BodyTimeout | Self::Overloaded => Code::Overload,
             Self::AuditFailure => Code::AuditUnavailable,
             Self::PolicyChanged => Code::PolicyChanged,
@@ -138,7 +146,7 @@ impl Refusal {
                 "Resolve the name, connect to the address you are given, and use that one name in \
                  TLS and HTTP. Fronting one host by another is refused everywhere."
             }
-            Self::AddressClass | Self::UnknownAddress => {
+            Self::AddressClass | Self::Excluded | Self::UnknownAddress | Self::OwnPort => {
                 "Connect by name, to a host that the policy allows. Loopback, link-local, metadata \
                  and unnamed private addresses are out of reach by any spelling."
             }
@@ -151,6 +159,9 @@ impl Refusal {
             Self::BodyTimeout | Self::Overloaded => "Send a smaller body, or try again later.",
             Self::AuditFailure => "Nothing is wrong with the request. Try again later.",
             Self::Abandoned => "Nothing is wrong with the request.",
+            Self::Silent => {
+                "Say what is wanted: a request, a ClientHello, or a protocol that a rule allows."
+            }
             Self::PolicyChanged => "Do not retry: the new policy denies this.",
             Self::UpstreamUnresolved
             | Self::UpstreamUnreachable

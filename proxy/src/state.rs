@@ -1,8 +1,8 @@
 //! The policies in force. None before the first snapshot: then everything is denied.
 
 use arc_swap::ArcSwapOption;
-use exeat_policy::Policies;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
+use exeat_policy::{NetworkSettings, Policies};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinError;
@@ -12,6 +12,7 @@ use tokio::task::JoinError;
 pub struct Active {
     pub policies: Policies,
     pub audit: AuditSettings,
+    pub network: NetworkSettings,
     /// PEM; roots that upstreams may chain to beside the image's.
     pub upstream_roots: Arc<str>,
 }
@@ -45,6 +46,7 @@ impl PolicyState {
         let active = Arc::new(Active {
             policies: Policies::compile(snapshot),
             audit: snapshot.audit,
+            network: snapshot.network.clone(),
             upstream_roots: snapshot.upstream_roots.as_str().into(),
         });
         self.active.store(Some(Arc::clone(&active)));

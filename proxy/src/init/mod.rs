@@ -78,7 +78,7 @@ fn verify(want: &[Value], listing: &Value) -> Result<(), InitError> {
         listed.iter().filter(|o| o.get("metainfo").is_none()).map(plain).collect();
     let want: Vec<Value> = want.iter().map(plain).collect();
     // A listing names chains before rules; the rules of one chain keep their order.
-    for kind in ["table", "chain", "rule"] {
+    for kind in ["table", "set", "chain", "rule"] {
         let of = |all: &[Value]| {
             all.iter().filter(|o| o.get(kind).is_some()).cloned().collect::<Vec<_>>()
         };
@@ -103,11 +103,13 @@ fn verify(want: &[Value], listing: &Value) -> Result<(), InitError> {
     }
 }
 
-/// An object without what the kernel adds: handles, and what counters have counted.
+/// An object without what the kernel adds: handles, what counters have counted, and what is in sets.
 fn plain(object: &Value) -> Value {
     match object {
         Value::Object(map) => {
-            let kept = map.iter().filter(|(key, _)| *key != "handle").map(|(key, value)| {
+            let set = map.contains_key("type") && map.contains_key("size");
+            let added = |key: &String| key == "handle" || set && key == "elem";
+            let kept = map.iter().filter(|(key, _)| !added(key)).map(|(key, value)| {
                 let value = if key == "counter" { Value::Null } else { plain(value) };
                 (key.clone(), value)
             });

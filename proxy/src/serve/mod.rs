@@ -8,7 +8,9 @@
 //! 4. What nothing allows is answered where it can be, and reset where it cannot.
 
 mod agent;
+mod heard;
 mod intercept;
+mod silent;
 
 pub use agent::Agent;
 
@@ -29,7 +31,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How long a silent client is waited for where its server may speak first, where requests are
-/// decided too, and where only the client can begin.
+/// decided too or nothing is allowed, and where only the client can begin.
 const SERVER_MAY_SPEAK: Duration = Duration::from_millis(1500);
 const EITHER_MAY_SPEAK: Duration = Duration::from_secs(5);
 const CLIENT_MUST_SPEAK: Duration = Duration::from_secs(60);
@@ -77,14 +79,23 @@ impl Front {
             stream.reset();
             return Ok(());
         }
+        if self.refused_at_once(&stream, &to) {
+            return Ok(());
+        }
         let (patience, care) = (self.patience(&to), self.agent.gate.care(&to));
         let found = tokio::select! {
             found = detect(stream, patience, care) => found?,
             () = self.drain.cancelled() => return Ok(()),
         };
         match found {
-            Detected::Left => Ok(()),
+            Detected::Left => {
+                self.said_nothing(&to);
+                Ok(())
+            }
             Detected::Silent(stream) => {
+                if self.refused_in_silence(&stream, &to) {
+                    return Ok(());
+                }
                 self.opaque.serve(stream, Scheme::Tcp, to).await;
                 Ok(())
             }
@@ -99,6 +110,7 @@ impl Front {
         match (gate.rule(ask).at_once().is_ok(), gate.intercepts(Scheme::Tcp, to)) {
             (true, false) => SERVER_MAY_SPEAK,
             (true, true) => EITHER_MAY_SPEAK,
+            (false, _) if self.is_hopeless(to) => EITHER_MAY_SPEAK,
             (false, _) => CLIENT_MUST_SPEAK,
         }
     }
@@ -118,10 +130,10 @@ impl Front {
         if protocol == Protocol::Tls {
             return self.intercept(stream, to).await;
         }
-        let session = Session::new(self.http.clone(), Origin::new(false, to), None);
+        let session = Session::new(self.http.clone(), Origin::new(false, to.clone()), None);
         match protocol {
             Protocol::Http2 => session.prior_knowledge().serve_http2(stream).await,
-            _ => session.serve_http1(stream).await,
+            _ => self.listen_to(session, stream, &to).await,
         }
     }
 }

@@ -4,10 +4,13 @@
 // A helper that fails has failed its test.
 #![allow(clippy::unwrap_used)]
 
+mod denied;
 mod disguise;
+mod dns;
 mod http;
 mod opaque;
 mod records;
+mod silent;
 mod smuggling;
 mod standing;
 mod tls;

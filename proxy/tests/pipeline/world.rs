@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use exeat_audit::record::{Genesis, Record};
+use exeat_policy::NetworkSettings;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
 use exeat_proxy::dial::{Connect, Resolve};
 use exeat_proxy::dns::{Meaning, Names};
+use exeat_proxy::gate::Gate;
 use exeat_proxy::metrics::ProxyMetrics;
 use exeat_proxy::run::{Assembly, Proxy, Sink, Source};
 use exeat_proxy::serve::Front;
@@ -41,6 +43,8 @@ const API_LEADS: &str = "203.0.113.10";
 pub(crate) const REBOUND_AT: &str = "198.18.0.2";
 /// A name that leads into a private network.
 pub(crate) const INSIDE_AT: &str = "198.18.0.3";
+/// A name that no rule of any test speaks of.
+pub(crate) const UNKNOWN_AT: &str = "198.18.0.4";
 
 /// What the test's world knows.
 #[derive(Default)]
@@ -57,6 +61,7 @@ impl Names for Atlas {
             API_AT => name(API),
             REBOUND_AT => name("rebound.example.com"),
             INSIDE_AT => name("inside.example.com"),
+            UNKNOWN_AT => name("unknown.example.net"),
             other if other.starts_with("198.18.") => Meaning::Nothing,
             _ => Meaning::Address,
         }
@@ -97,7 +102,7 @@ pub(crate) struct World {
     authority: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
     connections: Arc<AtomicUsize>,
     dirs: [tempfile::TempDir; 3],
-    _proxy: Proxy,
+    proxy: Proxy,
 }
 
 /// One rule as YAML would have it.
@@ -168,7 +173,7 @@ impl World {
             authority,
             connections: Arc::default(),
             dirs,
-            _proxy: proxy,
+            proxy,
         };
         world.echo(80, None).await;
         world.echo(8080, None).await;
@@ -209,6 +214,7 @@ impl World {
             pod_uid: "pod-1".into(),
             policies: policies.iter().map(source).collect(),
             audit,
+            network: NetworkSettings::default(),
             upstream_roots: self.authority.pem(),
             control_roots: String::new(),
         });
@@ -263,6 +269,11 @@ impl World {
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config
+    }
+
+    /// The gate that all acts pass.
+    pub(crate) fn gate(&self) -> Gate {
+        self.proxy.gate.clone()
     }
 
     /// How often anything was dialled, and how many connections servers saw.

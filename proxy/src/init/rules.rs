@@ -5,6 +5,10 @@
 //! `incoming` marks connections that come from outside: they alone are answered to outside. What
 //! the agent sends itself over loopback makes nobody outside one who is answered.
 //!
+//! `inward` turns reports of multicast groups (RFC 3810) to loopback. The kernel sends them of whatever
+//! group a socket joins, and a group's address has room for 14 bytes of the agent's. It also sends
+//! them by itself, so that they may not fail as what the agent sends does, which is counted.
+//!
 //! `nat`, at the priority of dstnat:
 //! 1. the proxy's uid goes as it is,
 //! 2. TCP to the proxy's own ports goes to its port for what is refused and counted: whoever
@@ -26,7 +30,7 @@
 //! 5. replies on loopback,
 //! 6. not: anything else for the proxy's own ports; it is rejected,
 //! 7. loopback,
-//! 8. neighbour discovery and multicast listener reports, which the kernel sends by itself,
+//! 8. neighbour discovery, which the kernel sends by itself,
 //! 9. all else is rejected and counted: an error tells the agent at once, and the kernel's own
 //!    counters of it can be read without privileges.
 //!
@@ -57,6 +61,7 @@ pub fn ruleset(proxy_uid: u32) -> Vec<Value> {
     let chains = [
         (chain(zones::CHAIN, "filter", "output", zones::RAW, "accept"), zones::rules(proxy_uid)),
         (chain("incoming", "filter", "prerouting", 0, "accept"), incoming()),
+        (chain("inward", "route", "output", -150, "accept"), inward()),
         (chain("nat", "nat", "output", -100, "accept"), nat(proxy_uid)),
         (chain("filter", "filter", "output", 0, "drop"), filter(proxy_uid)),
     ];
@@ -71,6 +76,11 @@ pub fn ruleset(proxy_uid: u32) -> Vec<Value> {
 fn incoming() -> Vec<Vec<Value>> {
     let from_outside = differs(meta("iifname"), json!("lo"));
     vec![vec![from_outside, state("state", "new"), direction("original"), mark_connection(INBOUND)]]
+}
+
+fn inward() -> Vec<Vec<Value>> {
+    let inward = json!({"mangle": {"key": payload("ip6", "daddr"), "value": "::1"}});
+    vec![vec![reports_group(), inward]]
 }
 
 fn nat(proxy_uid: u32) -> Vec<Vec<Value>> {
@@ -103,6 +113,7 @@ fn filter(proxy_uid: u32) -> Vec<Vec<Value>> {
         vec![matches(payload("tcp", "dport"), own_ports()), counter(), reset()],
         vec![matches(payload("udp", "dport"), own_ports()), counter(), prohibited()],
         vec![over_loopback(), accept()],
+        vec![reports_group(), matches(payload("ip6", "daddr"), json!("::1")), accept()],
         vec![matches(payload("icmpv6", "type"), kernel_icmpv6()), accept()],
         vec![matches(meta("l4proto"), json!("tcp")), counter(), reset()],
         vec![counter(), prohibited()],
@@ -122,9 +133,13 @@ fn of_the_proxy(proxy_uid: u32) -> Vec<Vec<Value>> {
     ]
 }
 
-/// RFC 4861; a socket needs NET_RAW to send these. Reports of multicast groups (RFC 3810) are not
-/// among them: the kernel sends them of whatever group a socket joins, and a group's address has
-/// room for 14 bytes of the agent's.
+/// RFC 2710 and RFC 3810.
+fn reports_group() -> Value {
+    let reports = ["mld-listener-report", "mld-listener-done", "mld2-listener-report"];
+    matches(payload("icmpv6", "type"), json!({"set": reports}))
+}
+
+/// RFC 4861; a socket needs NET_RAW to send these.
 fn kernel_icmpv6() -> Value {
     json!({"set": [
         "nd-router-solicit", "nd-neighbor-solicit", "nd-neighbor-advert"

@@ -4,7 +4,7 @@
 use crate::namespaces::{AGENT, Namespaces, POD_V4, PROXY, ROOT, Side, WORLD_V4, WORLD_V6};
 use crate::sockets::{any, bind, connect};
 use exeat_proxy::entry::rejected;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
 fn rejected(namespaces: &Namespaces) -> u64 {
@@ -41,6 +41,19 @@ fn an_idle_agent_does_nothing_while_the_proxy_is_refused_outside() {
         asks.send(b"question").unwrap();
         assert!(asks.recv(&mut [0; 8]).is_err(), "nobody listens there");
     }
+    assert_eq!(rejected(&namespaces), before);
+}
+
+/// The kernel reports groups at the start and whenever a router asks; it cannot, and nothing fails.
+#[test]
+fn reports_of_groups_are_no_attempt() {
+    let namespaces = Namespaces::captured();
+    let before = rejected(&namespaces);
+    let member = bind(&namespaces, Side::Pod, AGENT, SocketAddr::new(any(WORLD_V6), 0));
+    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x1234);
+    namespaces.within(Side::Pod, AGENT, || member.join_multicast_v6(&group, 0)).unwrap();
+    let watching = namespaces.sniff();
+    assert!(!watching.saw(&group.octets()));
     assert_eq!(rejected(&namespaces), before);
 }
 

@@ -20,6 +20,8 @@ use tokio::time::timeout;
 /// Longest that one look-up takes, retries included.
 const LIMIT: Duration = Duration::from_secs(8);
 const PORT: u16 = 53;
+/// Questions at once on one TCP connection to a server, where answers are long.
+const REQUESTS: usize = 1024;
 /// Attempts to get an answer that is not the proxy's own.
 const ATTEMPTS: u8 = 2;
 
@@ -62,6 +64,7 @@ impl Resolver {
         options.ndots = 0;
         options.timeout = Duration::from_secs(2);
         options.attempts = 2;
+        options.max_active_requests = REQUESTS;
         options.positive_max_ttl = Some(Duration::from_secs(60));
         options.negative_max_ttl = Some(Duration::from_secs(5));
         builder.build().map(Self).map_err(|error| ResolveError::Setup(error.to_string()))

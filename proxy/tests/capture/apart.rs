@@ -2,10 +2,10 @@
 //! use the same ports one after the other. Tried with every port that the kernel gives out.
 
 use crate::namespaces::{AGENT, Namespaces, POD_V4, PROXY, ROOT, Side, WORLD_V4, WORLD_V6};
-use crate::sockets::{LOOPBACK, PATIENCE, any, bind, connect, listen};
+use crate::sockets::{LOOPBACK, PATIENCE, any, bind, listen};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::ops::Range;
 
 /// What the kernel gives out by itself in a new network namespace.
@@ -67,7 +67,7 @@ fn what_the_proxy_sent_before_it_closed_arrives_from_a_port_that_the_agent_used(
         let capture = listen(&namespaces, Side::Pod, PROXY, SocketAddr::new(own, 15001));
         let agents = namespaces.within(Side::Pod, AGENT, || from_port(45_678, server)).unwrap();
         reset(capture.accept().unwrap().0);
-        drop(agents);
+        is_reset(agents);
         let client = namespaces.within(Side::Pod, PROXY, || from_port(45_678, server)).unwrap();
         let (arrived, _) = outside.accept().unwrap();
         let sent = fill_and_close(client, b'x');
@@ -86,7 +86,7 @@ fn what_the_agent_sent_before_it_closed_reaches_the_proxy_alone() {
         // The proxy had a connection from that port, and the kernel remembers it.
         let before = namespaces.within(Side::Pod, PROXY, || from_port(45_678, server)).unwrap();
         reset(outside.accept().unwrap().0);
-        drop(before);
+        is_reset(before);
         let watching = namespaces.sniff();
         let client = namespaces.within(Side::Pod, AGENT, || from_port(45_678, server)).unwrap();
         let (arrived, _) = capture.accept().unwrap();
@@ -167,6 +167,12 @@ fn from_port(port: u16, server: SocketAddr) -> io::Result<TcpStream> {
 
 fn reset(stream: TcpStream) {
     drop(SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)));
+}
+
+/// Waits for it: then the port is free.
+fn is_reset(mut stream: TcpStream) {
+    let ended = stream.read(&mut [0]).unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::ConnectionReset);
 }
 
 /// Sends more than the kernel can deliver before somebody reads.

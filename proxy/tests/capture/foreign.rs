@@ -2,7 +2,7 @@
 //! such a packet, be it the proxy, the kernel or the agent itself, answers outside.
 
 use crate::namespaces::{AGENT, Namespaces, POD_V6, PROXY, ROOT, Side, WORLD_V6};
-use crate::sockets::{LOOPBACK, PATIENCE, bind, connect, listen};
+use crate::sockets::{LOOPBACK, PATIENCE, bind, listen};
 use socket2::{Domain, Socket, Type};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

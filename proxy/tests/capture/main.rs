@@ -10,7 +10,7 @@ mod namespaces;
 mod sockets;
 
 use namespaces::{AGENT, Namespaces, POD_V4, POD_V6, PROXY, ROOT, Side, WORLD_V4, WORLD_V6};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr};
 use sockets::{
     LOOPBACK, PATIENCE, QUIET, accept, any, assert_no_datagram, assert_nothing_arrived, bind,
     connect, listen, original, raw, timed_out,

@@ -115,7 +115,7 @@ impl Namespaces {
     pub(crate) fn refuse_outside(&self, port: u16) {
         let rules = format!(
             "table inet refuse {{ chain input {{ type filter hook input priority 0; \
-             tcp dport {port} reject with icmpx port-unreachable }}; }}"
+             tcp dport {port} reject with icmpx type port-unreachable; }} }}"
         );
         let output = Command::new("ip")
             .args(["netns", "exec", &self.world, "nft", &rules])

@@ -67,8 +67,9 @@ fn packet(id: u16, name: &str, of: Type) -> Vec<u8> {
 async fn ask(socket: &UdpSocket, name: &str, of: Type) -> Message {
     socket.send(&packet(7, name, of)).await.unwrap();
     let mut buffer = [0; 4096];
-    let len = tokio::time::timeout(Duration::from_secs(10), socket.recv(&mut buffer));
-    Message::from_vec(&buffer[..len.await.expect("an answer").unwrap()]).unwrap()
+    let received = tokio::time::timeout(Duration::from_secs(10), socket.recv(&mut buffer)).await;
+    let len = received.expect("an answer").unwrap();
+    Message::from_vec(&buffer[..len]).unwrap()
 }
 
 async fn client(server: SocketAddr) -> UdpSocket {

@@ -221,6 +221,7 @@ async fn control(
             Arc::clone(&shared.metrics),
             Arc::clone(&shared.trust),
             Arc::new(upstream_roots(flags).await?),
+            flags.excluded_cidrs.as_slice().into(),
             shared.stop.clone(),
         );
         router = Some(publish::router(state));

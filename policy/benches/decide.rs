@@ -6,7 +6,7 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use exeat_policy::{
-    Intent, Policies, Verdict,
+    Intent, NetworkSettings, Policies, Verdict,
     action::{Action, Effect},
     limits::MAX_RULES,
     normal::Host,
@@ -22,6 +22,7 @@ fn rule(name: String, action: &str, resource: String, effect: Effect) -> RuleSou
         action: action.to_owned(),
         resource,
         methods: Vec::new(),
+        types: Vec::new(),
         effect,
         reason: None,
         deny_body_patterns: Vec::new(),
@@ -62,6 +63,7 @@ fn policies(count: usize, shared: bool) -> Policies {
         pod_uid: String::new(),
         policies: rules.chunks(MAX_RULES).enumerate().map(policy).collect(),
         audit: AuditSettings::default(),
+        network: NetworkSettings::default(),
         upstream_roots: String::new(),
         control_roots: String::new(),
     })

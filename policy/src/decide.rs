@@ -40,6 +40,7 @@ use crate::source::{Mode, PolicySource, Tier};
 use std::sync::Arc;
 
 mod beside;
+mod nearest;
 
 /// Everything that was compiled for one pod.
 #[derive(Debug)]

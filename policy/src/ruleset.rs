@@ -74,12 +74,14 @@ impl RuleSet {
                     }
                 }
             }
-            Intent::Resolve { name } => {
+            Intent::Resolve { name, record_type } => {
                 let host = Host::Name(name.clone());
                 for at in self.names.candidates(&host) {
-                    best.offer(&self.rules[at], at, true);
+                    let rule = &self.rules[at];
+                    best.offer(rule, at, rule.speaks_of_records(record_type));
                 }
-                for rules in self.requests.of(&host).chain(self.connects.of(&host)) {
+                let reached = self.requests.of(&host).chain(self.connects.of(&host));
+                for rules in reached.filter(|_| record_type.is_address()) {
                     // The first is the strongest of them: all are Allows, and in order.
                     if let Some(at) = rules.iter().find(|at| self.rules[*at].lets_resolve()) {
                         best.offer(&self.rules[at], at, true);

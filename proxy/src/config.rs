@@ -60,6 +60,9 @@ pub struct RunArgs {
     /// Port of captured DNS.
     #[arg(long, default_value_t = ports::DNS)]
     pub dns_port: u16,
+    /// Port of TCP that the agent opened to one of these ports.
+    #[arg(long, default_value_t = ports::REFUSED)]
+    pub refused_port: u16,
     /// Port of health and metrics.
     #[arg(long, default_value_t = ports::OPS)]
     pub ops_port: u16,

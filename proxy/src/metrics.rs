@@ -3,7 +3,7 @@
 
 use crate::tls::ClientFault;
 use exeat_policy::action::Action;
-use exeat_policy::{Code, Verdict};
+use exeat_policy::{Code, RecordType, Verdict};
 use prometheus::{
     IntCounter, IntCounterVec, IntGauge, Opts, Registry, register_int_counter_vec_with_registry,
     register_int_counter_with_registry, register_int_gauge_with_registry,
@@ -21,7 +21,11 @@ pub struct ProxyMetrics {
     denied: Vec<IntCounter>,
     bytes_out: IntCounter,
     bytes_in: IntCounter,
+    /// By type of records and verdict, in the order of [`question`].
+    questions: Vec<IntCounter>,
+    pub dns_malformed: IntCounter,
     pub rejected_packets: IntCounter,
+    pub rejected_connections: IntCounter,
     pub connections_open: IntGauge,
     /// Most of them at once since the last [`take_peak`](Self::take_peak).
     peak: AtomicI64,
@@ -93,6 +97,11 @@ impl ProxyMetrics {
         )?;
         let denied = vec("exeat_proxy_denied_total", "Requests that were refused.", &["action"])?;
         let bytes = vec("exeat_proxy_bytes_total", "Payload bytes relayed.", &["direction"])?;
+        let questions = vec(
+            "exeat_proxy_dns_questions_total",
+            "DNS questions by type of records and effect.",
+            &["type", "effect"],
+        )?;
         let metrics = Self {
             decisions: every_decision(&decisions),
             denied: Action::ALL
@@ -101,6 +110,15 @@ impl ProxyMetrics {
                 .collect(),
             bytes_out: bytes.with_label_values(&["out"]),
             bytes_in: bytes.with_label_values(&["in"]),
+            questions: every_question(&questions),
+            dns_malformed: counter(
+                "exeat_proxy_dns_malformed_total",
+                "Packets to the agent's DNS that are no question.",
+            )?,
+            rejected_connections: counter(
+                "exeat_proxy_rejected_connections_total",
+                "Connections to the proxy's own ports that were refused.",
+            )?,
             rejected_packets: counter(
                 "exeat_proxy_rejected_packets_total",
                 "Packets that the capture rules rejected.",
@@ -169,9 +187,9 @@ impl ProxyMetrics {
     /// Counts one decision as it was carried out.
     pub fn decided(&self, action: Action, verdict: Verdict, code: Code) {
         self.decisions[decision(action, verdict, code)].inc();
-        // Resolvers try the pod's search list by themselves: nobody wanted anything that was denied.
-        // Nor was it the policy that ended a handshake.
-        let own = matches!(code, Code::SearchDomain | Code::ClientTls);
+        // Resolvers try the pod's search list by themselves, and who says nothing asks for nothing:
+        // nobody wanted anything that was denied. Nor was it the policy that ended a handshake.
+        let own = matches!(code, Code::SearchDomain | Code::Silent | Code::ClientTls);
         if verdict == Verdict::Deny && !own {
             self.denied[action as usize].inc();
         }
@@ -185,6 +203,11 @@ impl ProxyMetrics {
     /// Counts a message that breaks its protocol.
     pub fn malformed(&self, spoken: Spoken) {
         self.malformed.with_label_values(&[spoken.as_str()]).inc();
+    }
+
+    /// Counts one DNS question.
+    pub fn asked(&self, of: RecordType, verdict: Verdict) {
+        self.questions[question(of, verdict)].inc();
     }
 
     /// Counts payload bytes, towards the world and back.
@@ -236,6 +259,17 @@ fn every_decision(all: &IntCounterVec) -> Vec<IntCounter> {
     counters
 }
 
+/// The place of a question's counter.
+fn question(of: RecordType, verdict: Verdict) -> usize {
+    of as usize * VERDICTS.len() + usize::from(verdict != Verdict::Allow)
+}
+
+fn every_question(all: &IntCounterVec) -> Vec<IntCounter> {
+    let types = RecordType::LISTED.into_iter().chain([RecordType::Other]);
+    let labels = types.flat_map(|of| VERDICTS.map(|verdict| [of.as_str(), verdict.as_str()]));
+    labels.map(|labels| all.with_label_values(&labels)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +280,38 @@ mod tests {
         assert!(text.contains("exeat_proxy_denied_total{action=\"network.request\"} 0"));
         assert!(text.contains("code=\"BodyPattern\",effect=\"Deny\"} 0"));
         assert!(text.contains("exeat_proxy_rejected_packets_total 0"));
+        assert!(text.contains("exeat_proxy_dns_questions_total{effect=\"Deny\",type=\"SRV\"} 0"));
+    }
+
+    #[test]
+    fn a_question_is_counted_under_its_own_type() {
+        let metrics = ProxyMetrics::new().unwrap();
+        let types = RecordType::LISTED.into_iter().chain([RecordType::Other]);
+        for (n, of) in types.clone().enumerate() {
+            for _ in 0..=n {
+                metrics.asked(of, Verdict::Deny);
+            }
+            metrics.asked(of, Verdict::Allow);
+        }
+        let text = metrics.render();
+        for (n, of) in types.enumerate() {
+            let series = |effect: &str, count| {
+                format!(
+                    "exeat_proxy_dns_questions_total{{effect=\"{effect}\",type=\"{of}\"}} {count}\n"
+                )
+            };
+            assert!(text.contains(&series("Deny", n + 1)), "{text}");
+            assert!(text.contains(&series("Allow", 1)), "{text}");
+        }
+    }
+
+    #[test]
+    fn silence_is_counted_and_is_no_denial() {
+        let metrics = ProxyMetrics::new().unwrap();
+        metrics.decided(Action::NetworkConnect, Verdict::Deny, Code::Silent);
+        let text = metrics.render();
+        assert!(text.contains("code=\"Silent\",effect=\"Deny\"} 1"), "{text}");
+        assert!(text.contains("exeat_proxy_denied_total{action=\"network.connect\"} 0"), "{text}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Every way in which the proxy says no. Each protocol turns a [`Refusal`] into its own words.
 //!
-//! A refusal tells the agent the rule, the reason and what to do instead. It names nothing that the
-//! agent did not bring along itself: no address that a name resolved to, no pattern that matched,
-//! no other rule.
+//! A refusal tells the agent the rule, the reason and what to do instead; where no rule allows it, the
+//! rule that comes nearest. It names nothing else that the agent did not bring along itself: no
+//! address that a name resolved to, no pattern that matched.
 
 use exeat_audit::record::cut;
 use exeat_policy::Code;
@@ -52,6 +52,12 @@ pub enum Refusal {
     Expectation,
     #[error("the name leads to an address that no agent may reach")]
     AddressClass,
+    #[error("the name leads to an address that this cluster keeps from agents")]
+    Excluded,
+    #[error("the port is one of the proxy's own")]
+    OwnPort,
+    #[error("the connection ended before it said what it wanted")]
+    Silent,
     #[error("the address was not given out by this proxy's DNS, or no longer stands for a name")]
     UnknownAddress,
     #[error("the body did not arrive in time")]
@@ -97,7 +103,9 @@ impl Refusal {
             | Self::Expectation
             | Self::BodyBroken => Code::Malformed,
             Self::AddressClass => Code::AddressClass,
-            Self::UnknownAddress => Code::DirectIp,
+            Self::Excluded => Code::ExcludedAddress,
+            Self::UnknownAddress | Self::OwnPort => Code::DirectIp,
+            Self::Silent => Code::Silent,
             Self::BodyTimeout | Self::Overloaded | Self::Crowded => Code::Overload,
             Self::AuditFailure => Code::AuditUnavailable,
             Self::PolicyChanged => Code::PolicyChanged,
@@ -152,7 +160,7 @@ impl Refusal {
                 "Let the client trust the pod's certificate authority. A client that pins a certificate \
                  needs a network.connect rule, under which TLS passes as it is."
             }
-            Self::AddressClass | Self::UnknownAddress => {
+            Self::AddressClass | Self::Excluded | Self::UnknownAddress | Self::OwnPort => {
                 "Connect by name, to a host that the policy allows. Loopback, link-local, metadata \
                  and unnamed private addresses are out of reach by any spelling."
             }
@@ -166,6 +174,9 @@ impl Refusal {
             Self::Crowded => "Wait until other requests to this server have ended.",
             Self::AuditFailure => "Nothing is wrong with the request. Try again later.",
             Self::Abandoned => "Nothing is wrong with the request.",
+            Self::Silent => {
+                "Say what is wanted: a request, a ClientHello, or a protocol that a rule allows."
+            }
             Self::PolicyChanged => "Do not retry: the new policy denies this.",
             Self::UpstreamUnresolved
             | Self::UpstreamUnreachable

@@ -1,10 +1,10 @@
 //! The policies in force. None before the first snapshot: then everything is denied.
 
 use arc_swap::ArcSwapOption;
-use exeat_policy::Policies;
 use exeat_policy::cluster::Vicinity;
 use exeat_policy::normal::Host;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
+use exeat_policy::{NetworkSettings, Policies};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use tokio::task::JoinError;
 pub struct Active {
     pub policies: Policies,
     pub audit: AuditSettings,
+    pub network: NetworkSettings,
     /// PEM; roots that upstreams may chain to beside the image's.
     pub upstream_roots: Arc<str>,
     /// The same, and those of the cluster's API server.
@@ -86,6 +87,7 @@ impl PolicyState {
         let active = Arc::new(Active {
             policies: Policies::compile_within(snapshot, vicinity),
             audit: snapshot.audit,
+            network: snapshot.network.clone(),
             upstream_roots: roots.into(),
             api_server_roots: format!("{roots}\n{}", ca.unwrap_or_default()).into(),
         });

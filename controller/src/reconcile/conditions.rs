@@ -2,8 +2,8 @@
 
 use super::isolation::Widening;
 use crate::index::{PodInfo, StoredPolicy};
-use exeat_policy::compile_policy;
 use exeat_policy::snapshot::Snapshot;
+use exeat_policy::{NetworkSettings, compile_policy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
@@ -44,6 +44,7 @@ fn digest(policy: &StoredPolicy) -> String {
         pod_uid: String::new(),
         policies: vec![policy.source.clone()],
         audit: policy.audit,
+        network: NetworkSettings { denied_names: policy.denied_names, ..Default::default() },
         upstream_roots: String::new(),
         control_roots: String::new(),
     };

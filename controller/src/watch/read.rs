@@ -6,6 +6,7 @@ use crate::index::{
     StoredPolicy,
 };
 use exeat_crds::{AgentPolicy, ClusterAgentPolicy};
+use exeat_policy::DeniedNames;
 use exeat_policy::snapshot::{AuditSettings, OnFailure};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
 use k8s_openapi::api::core::v1::{Pod, Service};
@@ -89,7 +90,11 @@ fn from_agent_policy(policy: AgentPolicy) -> StoredPolicy {
         pods: parse(&policy.spec.pod_selector, "spec.podSelector", &mut source),
         pod_selector: policy.spec.pod_selector,
     };
-    stored(source, selection, policy.spec.ingress, policy.spec.audit.into())
+    let denied_names = policy.spec.dns.denied.into();
+    StoredPolicy {
+        denied_names,
+        ..stored(source, selection, policy.spec.ingress, policy.spec.audit.into())
+    }
 }
 
 fn from_cluster_policy(policy: ClusterAgentPolicy) -> StoredPolicy {
@@ -100,7 +105,11 @@ fn from_cluster_policy(policy: ClusterAgentPolicy) -> StoredPolicy {
         pods: parse(&policy.spec.pod_selector, "spec.podSelector", &mut source),
         pod_selector: policy.spec.pod_selector,
     };
-    stored(source, selection, policy.spec.ingress, policy.spec.audit.into())
+    let denied_names = policy.spec.dns.denied.into();
+    StoredPolicy {
+        denied_names,
+        ..stored(source, selection, policy.spec.ingress, policy.spec.audit.into())
+    }
 }
 
 fn stored(
@@ -115,6 +124,7 @@ fn stored(
         selection,
         ingress,
         audit,
+        denied_names: DeniedNames::default(),
         conditions: Vec::new(),
         status: Value::Null,
     }

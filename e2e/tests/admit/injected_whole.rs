@@ -84,7 +84,7 @@ async fn admit_usual_proxy_uid_is_captured() -> anyhow::Result<()> {
             let id = agent.sh("id -u").await?;
             anyhow::ensure!(id.stdout.trim() == "1337", "{pod}: {id:?}");
             agent.curl("https://api.your-company.com/").await?.expect_status("200")?;
-            agent.curl("https://evil.example/").await?.expect_failure()?;
+            agent.curl("https://evil.example/").await?.expect_refusal("DefaultDeny")?;
             agent
                 .curl("--resolve evil.example:443:203.0.113.66 https://evil.example/")
                 .await?

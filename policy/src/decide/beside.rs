@@ -1,12 +1,14 @@
 //! What the policies say of a host or an address, beside a decision.
 
-use super::Policies;
+use super::{Policies, State};
 use crate::action::Effect;
 use crate::decision::Verdict;
 use crate::intent::Intent;
 use crate::normal::{Host, Name};
 use crate::pattern::{HostPattern, Scheme};
+use crate::record_type::RecordType;
 use crate::rule::{Rule, RuleRef};
+use crate::ruleset::RuleSet;
 use crate::source::TlsMode;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -98,6 +100,30 @@ impl Policies {
                 rule.effect == Effect::Allow && rule.pattern.host != HostPattern::AnyName
             })
         })
+    }
+
+    /// Whether some rule could allow an act at this host and port, whatever it is; or what would be
+    /// refused is only reported.
+    pub fn could_reach(&self, host: &Host, port: u16) -> bool {
+        let allowing = |set: &RuleSet| {
+            [&set.requests, &set.connects].into_iter().any(|index| {
+                index
+                    .candidates(host)
+                    .map(|at| &set.rules[at])
+                    .any(|rule| rule.effect == Effect::Allow && rule.pattern.speaks_of_port(port))
+            })
+        };
+        match self.state {
+            State::Refusing { .. } => false,
+            State::Observing => true,
+            State::Enforcing { .. } => allowing(&self.enforced),
+        }
+    }
+
+    /// Whether some type of records of this name may be asked for.
+    pub fn may_look_up(&self, name: &Name) -> bool {
+        let allowed = |record_type| self.decide(&Intent::Resolve { name, record_type }).allows();
+        RecordType::LISTED.into_iter().any(allowed)
     }
 
     /// Whether TLS (`Tls`) or HTTP in the clear (`Tcp`) to this host and port is taken apart: always,

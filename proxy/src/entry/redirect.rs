@@ -65,7 +65,7 @@ pub async fn serve(
 }
 
 /// `SO_ORIGINAL_DST`. None for a connection that the capture rules did not redirect.
-fn original_destination(stream: &TcpStream, own: SocketAddr) -> Option<SocketAddr> {
+pub(super) fn original_destination(stream: &TcpStream, own: SocketAddr) -> Option<SocketAddr> {
     let socket = SockRef::from(stream);
     let found = if own.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
     let original = found.ok()?.as_socket()?;

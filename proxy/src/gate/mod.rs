@@ -22,7 +22,7 @@ mod ruling;
 mod standing;
 
 pub use ask::{Ask, Endpoint};
-pub use class::{AddressClass, classify};
+pub use class::{AddressClass, SYNTHETIC_V6, classify, is_synthetic};
 pub use counts::Counts;
 pub use journal::{Ending, Journal, METHOD_LIMIT, Noted, Recorded, Subject};
 pub use pass::{Permit, Route};

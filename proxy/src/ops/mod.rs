@@ -107,6 +107,7 @@ mod tests {
     use super::*;
     use axum::body::Body;
     use axum::http::Request;
+    use exeat_policy::NetworkSettings;
     use exeat_policy::snapshot::{AuditSettings, Snapshot};
     use tower::ServiceExt;
 
@@ -136,6 +137,7 @@ mod tests {
             pod_uid: "u".into(),
             policies: vec![],
             audit: AuditSettings::default(),
+            network: NetworkSettings::default(),
             upstream_roots: String::new(),
             control_roots: String::new(),
         });

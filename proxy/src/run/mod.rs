@@ -3,10 +3,12 @@
 mod assembly;
 mod container;
 pub mod logs;
+mod outside;
 mod tasks;
 mod trim;
 
 pub use assembly::{Assembly, Proxy, Sink, Source};
+use outside::Outside;
 pub use tasks::Tasks;
 
 use logs::Dropped;
@@ -16,7 +18,7 @@ use crate::control::{Client, ControlConfig, Roots};
 use crate::dial::{Resolver, Tcp};
 use crate::dns::answer::{Zone, search_domains};
 use crate::dns::{self, Server, Synthetic};
-use crate::entry::{redirect, rejected};
+use crate::entry::{own_ports, redirect, rejected};
 use crate::metrics::ProxyMetrics;
 use crate::ops::{self, Health};
 use crate::serve::Front;
@@ -64,10 +66,13 @@ pub fn runtime(workers: u16) -> std::io::Result<Runtime> {
 /// When the proxy cannot start, or one of its tasks ends.
 pub async fn run(args: RunArgs, dropped: Dropped) -> anyhow::Result<()> {
     raise_file_limit();
-    let synthetic = Arc::new(Synthetic::default());
-    let mut proxy = assembly(&args, Arc::clone(&synthetic))?.build().await?;
+    let synthetic = Arc::new(Synthetic::kept_in(args.paths.keys_dir.join("names")));
+    let resolver = Resolver::new(&args.dns_servers)?;
+    let assembly = assembly(&args, resolver.clone(), Arc::clone(&synthetic))?;
+    let mut proxy = assembly.build().await?;
     let gate = proxy.gate.clone();
-    let server = Arc::new(Server { gate, synthetic, zone: zone(&args.cluster_domain) });
+    let outside = Arc::new(Outside(resolver));
+    let server = Arc::new(Server::new(gate, synthetic, zone(&args.cluster_domain), outside));
     let (stop, stopping) = watch::channel(false);
     let mut captures = listen(&args, &proxy.front, &server, &mut proxy.tasks, &stopping).await?;
     let health = Arc::new(Health::default());
@@ -102,8 +107,7 @@ pub async fn run(args: RunArgs, dropped: Dropped) -> anyhow::Result<()> {
 }
 
 /// The proxy of a pod: policy from the controller, audit to the collector.
-fn assembly(args: &RunArgs, names: Arc<Synthetic>) -> anyhow::Result<Assembly> {
-    let resolver = Resolver::new(&args.dns_servers)?;
+fn assembly(args: &RunArgs, resolver: Resolver, names: Arc<Synthetic>) -> anyhow::Result<Assembly> {
     let roots = Arc::new(Roots::new(&args.control_ca)?);
     let control = |url: &str| {
         Client::new(ControlConfig {
@@ -191,6 +195,12 @@ async fn listen(
             }
             Err(error) => return Err(error).with_context(|| format!("cannot listen on {capture}")),
         };
+        let refused = SocketAddr::new(ip, args.refused_port);
+        let refused = TcpListener::bind(refused)
+            .await
+            .with_context(|| format!("cannot listen on {refused}"))?;
+        let gate = server.gate().clone();
+        tasks.run("own-ports", async move { Ok(own_ports::refuse(gate, refused).await?) });
         captures.spawn(redirect::serve(Arc::clone(front), listener, stopping.clone(), DRAIN));
         let address = SocketAddr::new(ip, args.dns_port);
         let (udp, tcp) =

@@ -8,7 +8,9 @@
 //! 4. What nothing allows is answered where it can be, and reset where it cannot.
 
 mod agent;
+mod heard;
 mod intercept;
+mod silent;
 
 pub use agent::Agent;
 
@@ -32,7 +34,8 @@ use tokio_util::sync::CancellationToken;
 /// How long a silent client is waited for where its server may speak first: long enough for the
 /// first bytes of a client that begins. What comes later is looked at all the same.
 const SERVER_MAY_SPEAK: Duration = Duration::from_millis(50);
-/// The same where only the client can begin.
+/// The same where nothing is allowed, and where only the client can begin.
+const HOPELESS: Duration = Duration::from_secs(5);
 const CLIENT_MUST_SPEAK: Duration = Duration::from_secs(60);
 
 /// Takes the connections of one agent.
@@ -88,14 +91,23 @@ impl Front {
             return Ok(());
         }
         let peer = Peer::of(&stream, original);
+        if self.refused_at_once(&stream, &to) {
+            return Ok(());
+        }
         let (patience, care) = (self.patience(&to), self.agent.gate.care(&to));
         let found = tokio::select! {
             found = detect(stream, patience, care) => found?,
             () = self.drain.cancelled() => return Ok(()),
         };
         match found {
-            Detected::Left => Ok(()),
+            Detected::Left => {
+                self.said_nothing(&to);
+                Ok(())
+            }
             Detected::Silent(stream) => {
+                if self.refused_in_silence(&stream, &to) {
+                    return Ok(());
+                }
                 match self.opaque.serve(stream, Scheme::Tcp, to.clone()).await {
                     Some((protocol, stream)) => self.hand_over(protocol, stream, to, peer).await,
                     None => Ok(()),
@@ -111,6 +123,7 @@ impl Front {
         let ask = Ask::Connect { scheme: Scheme::Tcp, to: to.clone() };
         match gate.rule(ask).at_once() {
             Ok(_) => SERVER_MAY_SPEAK,
+            Err(_) if self.is_hopeless(to) => HOPELESS,
             Err(_) => CLIENT_MUST_SPEAK,
         }
     }
@@ -133,11 +146,11 @@ impl Front {
             return self.intercept(stream, to, peer).await;
         }
         let forms = self.agent.gate.also_called(&to.host);
-        let origin = Origin::new(false, to).also_called(forms);
+        let origin = Origin::new(false, to.clone()).also_called(forms);
         let session = Session::new(self.http.clone(), origin, None).with_peer(peer);
         match protocol {
             Protocol::Http2 => session.prior_knowledge().serve_http2(stream).await,
-            _ => session.serve_http1(stream).await,
+            _ => self.listen_to(session, stream, &to).await,
         }
     }
 }

@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod clients;
+mod denied;
 mod disguise;
+mod dns;
 mod endings;
 mod http;
 mod opaque;
@@ -13,6 +15,7 @@ mod peak;
 mod records;
 mod services;
 mod shared;
+mod silent;
 mod smuggling;
 mod standing;
 mod tls;

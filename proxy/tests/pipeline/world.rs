@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 use exeat_audit::record::{Genesis, Record};
+use exeat_policy::NetworkSettings;
 use exeat_policy::cluster::Vicinity;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
 use exeat_proxy::dial::{Connect, Resolve};
 use exeat_proxy::dns::{Meaning, Names};
+use exeat_proxy::gate::Gate;
 use exeat_proxy::metrics::ProxyMetrics;
 use exeat_proxy::run::{Assembly, Proxy, Sink, Source};
 use exeat_proxy::serve::Front;
@@ -43,6 +45,8 @@ const API_LEADS: &str = "203.0.113.10";
 pub(crate) const REBOUND_AT: &str = "198.18.0.2";
 /// A name that leads into a private network.
 pub(crate) const INSIDE_AT: &str = "198.18.0.3";
+/// A name that no rule of any test speaks of.
+pub(crate) const UNKNOWN_AT: &str = "198.18.0.9";
 
 /// Services of the cluster, in another namespace and in the pod's own.
 pub(crate) const ORDERS_AT: &str = "198.18.0.4";
@@ -69,6 +73,7 @@ impl Names for Atlas {
             API_SERVER_AT => name("kubernetes.default.svc.cluster.local"),
             "198.18.0.6" => name("orders.dev.svc.cluster.local"),
             "198.18.0.7" => name("orders.dev"),
+            UNKNOWN_AT => name("unknown.example.net"),
             other if other.starts_with("198.18.") => Meaning::Nothing,
             _ => Meaning::Address,
         }
@@ -258,6 +263,7 @@ impl World {
             pod_uid: "pod-1".into(),
             policies: policies.iter().map(source).collect(),
             audit,
+            network: NetworkSettings::default(),
             upstream_roots: self.authority.pem(),
             control_roots: String::new(),
         });
@@ -298,6 +304,11 @@ impl World {
     /// A certificate of the test's authority.
     pub(crate) fn server_config(&self, name: &str) -> rustls::ServerConfig {
         certified(&self.authority, name)
+    }
+
+    /// The gate that all acts pass.
+    pub(crate) fn gate(&self) -> Gate {
+        self.proxy.gate.clone()
     }
 
     /// A certificate of the cluster's authority.

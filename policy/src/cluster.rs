@@ -9,7 +9,7 @@
 //! | name | means |
 //! |---|---|
 //! | `orders` | the Service in the pod's own namespace |
-//! | `orders.prod` | the Service in `prod`, for no public or private network has a domain `prod` |
+//! | `orders.prod` | the Service in `prod`, for nobody has hosts below `prod` |
 //! | `orders.dev`, `orders.internal` | the host: such top-level domains exist, or are set apart for networks |
 //! | `orders.prod.svc`, `*.prod.svc`, `*.svc` | the Service, or the Services below |
 //! | `wiki.acme.` | the host: a dot at the end says that a name is whole, as in DNS |
@@ -24,7 +24,8 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 /// Top-level domains of the public DNS, by the ICANN part of the Public Suffix List, without
-/// internationalised ones: every `xn--` counts as one.
+/// internationalised ones (every `xn--` counts as one) and without `prod`: nobody can register a name
+/// below it, and it is what many a namespace is called.
 static TOP_LEVEL: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("cluster/top_level.txt").lines().collect());
 

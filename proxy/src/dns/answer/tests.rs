@@ -163,7 +163,7 @@ fn what_everything_allows_is_not_taken_for_a_search_domain() {
                     effect: Effect::Allow,
                     reason: None,
                     deny_body_patterns: vec![],
-        tls: TlsMode::Intercept,
+                    tls: TlsMode::Intercept,
                 })
                 .collect(),
             invalid: None,
@@ -313,8 +313,7 @@ fn allowing(resources: &str) -> Policies {
         deny_body_patterns: vec![],
         tls: TlsMode::Intercept,
     });
-    let origin =
-        PolicyRef { tier: Tier::Namespaced, namespace: "agents".into(), name: "p".into() };
+    let origin = PolicyRef { tier: Tier::Namespaced, namespace: "agents".into(), name: "p".into() };
     let snapshot = Snapshot {
         generation: 1,
         pod_uid: "u".into(),
@@ -381,4 +380,3 @@ fn services_are_found_by_the_search_list_and_by_their_short_names() {
         assert_eq!(name.as_deref(), stands_for, "{rules} {asked}");
     }
 }
-

@@ -229,9 +229,9 @@ fn join_cookies(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use exeat_policy::reading::Readings;
     use crate::gate::Endpoint;
     use exeat_policy::normal::Host;
+    use exeat_policy::reading::Readings;
     use std::sync::Arc;
 
     fn send(version: Version, headers: &[(&'static str, &'static str)]) -> Request<()> {

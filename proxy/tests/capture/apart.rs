@@ -159,6 +159,9 @@ fn call(port: u16, server: SocketAddr) -> io::Result<u8> {
 
 fn from_port(port: u16, server: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
+    if server.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
     socket.bind(&SocketAddr::new(any(server.ip()), port).into())?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.connect_timeout(&server.into(), PATIENCE)?;

@@ -1,8 +1,8 @@
 //! What is counted as the agent's attempt: what the capture rules rejected, and nothing that the
 //! proxy, the kernel or somebody outside did.
 
-use crate::namespaces::{AGENT, Namespaces, POD_V4, PROXY, ROOT, Side, WORLD_V4, WORLD_V6};
-use crate::sockets::{any, bind, connect};
+use crate::namespaces::{AGENT, Namespaces, POD_V4, POD_V6, PROXY, ROOT, Side, WORLD_V4, WORLD_V6};
+use crate::sockets::{LOOPBACK, any, bind, connect, listen, original};
 use exeat_proxy::entry::rejected;
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
@@ -30,9 +30,9 @@ fn every_rejected_datagram_counts_once() {
 fn an_idle_agent_does_nothing_while_the_proxy_is_refused_outside() {
     let namespaces = Namespaces::captured();
     let before = rejected(&namespaces);
+    // A Service without endpoints is refused by the node, with ICMP.
+    namespaces.refuse_outside(8443);
     for world in [WORLD_V4, WORLD_V6] {
-        // A Service without endpoints is refused by the node, with ICMP.
-        namespaces.refuse_outside(8443);
         for port in [8443, 8444] {
             assert!(connect(&namespaces, PROXY, SocketAddr::new(world, port)).is_err());
         }
@@ -78,4 +78,20 @@ fn what_the_kernel_says_by_itself_is_not_the_agents() {
     stray.send(b"anybody").unwrap();
     assert!(stray.recv(&mut [0; 8]).is_err(), "the kernel refuses it");
     assert_eq!(rejected(&namespaces), before);
+}
+
+/// There each is recorded and counted one by one.
+#[test]
+fn tcp_to_the_proxys_own_ports_is_led_to_where_it_is_refused() {
+    let namespaces = Namespaces::captured();
+    for (own, pod) in [(LOOPBACK[0], POD_V4), (LOOPBACK[1], POD_V6)] {
+        let refusing = listen(&namespaces, Side::Pod, PROXY, SocketAddr::new(own, 15021));
+        for port in [15001, 15053, 15020] {
+            for address in [own, pod] {
+                let target = SocketAddr::new(address, port);
+                let _client = connect(&namespaces, AGENT, target).expect("it is accepted");
+                assert_eq!(original(&refusing.accept().unwrap().0), target);
+            }
+        }
+    }
 }

@@ -114,8 +114,9 @@ impl Namespaces {
     /// endpoints.
     pub(crate) fn refuse_outside(&self, port: u16) {
         let rules = format!(
-            "table inet refuse {{ chain input {{ type filter hook input priority 0; \
-             tcp dport {port} reject with icmpx type port-unreachable; }} }}"
+            "add table inet refuse; \
+             add chain inet refuse input {{ type filter hook input priority 0; }}; \
+             add rule inet refuse input tcp dport {port} reject with icmpx type port-unreachable"
         );
         let output = Command::new("ip")
             .args(["netns", "exec", &self.world, "nft", &rules])

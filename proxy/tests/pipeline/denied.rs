@@ -1,7 +1,7 @@
 //! Connections to the address of a name that no rule allows: refused in words wherever they can be
 //! read, and never dialled, whatever rules say of addresses.
 
-use crate::world::{UNKNOWN_AT, World, allow, rule, talk};
+use crate::world::{API_AT, UNKNOWN_AT, World, allow, rule, talk};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -85,6 +85,27 @@ async fn what_is_no_http_is_reset() {
     let records = world.records().await;
     assert!(records.contains(&format!("tcp://{NAME}:22")), "{records}");
     assert!(records.contains("\"code\":\"Opaque\""), "{records}");
+}
+
+/// `excludedCidrs`: no name leads there, whatever rules allow the name; who names the address may.
+#[tokio::test]
+async fn no_name_leads_into_an_excluded_range() {
+    let world = World::under(&[]).await;
+    let mut by_address = allow("http://203.0.113.0/24/**");
+    by_address["name"] = "address".into();
+    let rules = [allow("http://api.example.com/**"), by_address];
+    world.rules_without(&rules, &["203.0.113.0/28", "2001:db8::/32"]);
+    let get = "GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n";
+    let answer = world.raw(&format!("{API_AT}:80"), get).await;
+    assert!(answer.contains("\"code\":\"ExcludedAddress\""), "{answer}");
+    assert_eq!(world.reached(), (0, 0));
+    assert!(world.records().await.contains("ExcludedAddress"));
+
+    let get = "GET / HTTP/1.1\r\nHost: 203.0.113.10\r\n\r\n";
+    assert!(world.raw("203.0.113.10:80", get).await.starts_with("HTTP/1.1 200"));
+    world.rules_without(&rules, &["203.0.114.0/24"]);
+    let get = "GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n";
+    assert!(world.raw(&format!("{API_AT}:80"), get).await.starts_with("HTTP/1.1 200"));
 }
 
 /// An address of the range that stands for nothing is nobody's, whatever rules say.

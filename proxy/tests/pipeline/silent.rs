@@ -2,8 +2,10 @@
 //! allowed on seems open.
 
 use crate::world::{API_AT, UNKNOWN_AT, World, allow, rule};
+use exeat_proxy::entry::own_ports;
 use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 /// Sends, leaves, and waits until the proxy has left too.
 async fn say_and_leave(world: &World, original: &str, words: &[u8]) {
@@ -93,4 +95,18 @@ async fn silence_where_nothing_is_allowed_is_a_denial() {
     let records = wait_for(&world, "tcp://unknown.example.net:80").await;
     assert!(!records.contains("Silent"), "{records}");
     assert_eq!(world.denials(1).await, 1);
+}
+
+#[tokio::test]
+async fn a_connection_to_a_port_of_the_proxy_is_recorded_counted_and_reset() {
+    let world = World::under(&[]).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = listener.local_addr().unwrap();
+    tokio::spawn(own_ports::refuse(world.gate(), listener));
+    let mut stream = TcpStream::connect(own).await.unwrap();
+    let ended = stream.read(&mut [0]).await.unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::ConnectionReset);
+    let records = wait_for(&world, &format!("tcp://{own}")).await;
+    assert!(records.contains("\"code\":\"DirectIp\""), "{records}");
+    assert!(world.metrics.render().contains("exeat_proxy_rejected_connections_total 1"));
 }

@@ -249,7 +249,24 @@ impl World {
         self.replace(policies, AuditSettings::default());
     }
 
+    /// Replaces the policy, in an installation that keeps ranges from agents.
+    pub(crate) fn rules_without(&self, rules: &[serde_json::Value], excluded: &[&str]) {
+        let excluded = excluded.iter().map(|net| net.parse().unwrap()).collect();
+        let network = NetworkSettings { excluded, ..NetworkSettings::default() };
+        let policies: &[_] = &[(Tier::Namespaced, Mode::Enforce, rules)];
+        self.replace_all(policies, AuditSettings::default(), network);
+    }
+
     fn replace(&self, policies: &[(Tier, Mode, &[serde_json::Value])], audit: AuditSettings) {
+        self.replace_all(policies, audit, NetworkSettings::default());
+    }
+
+    fn replace_all(
+        &self,
+        policies: &[(Tier, Mode, &[serde_json::Value])],
+        audit: AuditSettings,
+        network: NetworkSettings,
+    ) {
         let source = |(tier, mode, rules): &(Tier, Mode, &[serde_json::Value])| {
             let namespace = if *tier == Tier::Namespaced { "agents" } else { "" };
             let origin =
@@ -263,7 +280,7 @@ impl World {
             pod_uid: "pod-1".into(),
             policies: policies.iter().map(source).collect(),
             audit,
-            network: NetworkSettings::default(),
+            network,
             upstream_roots: self.authority.pem(),
             control_roots: String::new(),
         });

@@ -25,7 +25,7 @@ fn question(name: &str, of: Type) -> Question {
 }
 
 async fn answered(of: Type, found: Result<Vec<Record>, NoRecords>) -> Message {
-    let question = question("_ldap._tcp.Dir.example.", of);
+    let question = question("_ldap._tcp.dir.example.", of);
     let mut message = Message::response(7, OpCode::Query);
     let _ = complete(&Found(found), &question, &mut message).await;
     message
@@ -51,7 +51,7 @@ async fn what_was_asked_for_is_passed_on_under_the_name_that_was_asked_for() {
     let message = answered(Type::SRV, Ok(found)).await;
     let [one] = &message.answers[..] else { panic!("{:?}", message.answers) };
     assert_eq!(one.data, srv);
-    assert_eq!(one.name.to_ascii(), "_ldap._tcp.Dir.example.");
+    assert_eq!(one.name.to_ascii(), "_ldap._tcp.dir.example.");
     assert_eq!(one.ttl, 30, "a change of policy takes no longer");
 }
 

@@ -107,15 +107,15 @@ fn smuggling_shapes_are_refused() {
 /// before and behind it stays as it is.
 #[test]
 fn targets_with_odd_bytes_are_encoded() {
-    let rest = b" HTTP/1.1\r\nHost: a\r\nX: <\"`\xff\r\n\r\n";
+    let rest: &[u8] = b" HTTP/1.1\r\nHost: a\r\nX: <\"`\xff\r\n\r\n";
     for (sent, passed) in [
         (&b"/a<b>`?q=<\"x\">"[..], &b"/a%3Cb%3E%60?q=%3C%22x%22%3E"[..]),
         (b"/caf\xe9", b"/caf%E9"),
         (b"http://a/<x>", b"http://a/%3Cx%3E"),
         (b"/caf\xc3\xa9[]{}|^\\", b"/caf\xc3\xa9[]{}|^\\"),
     ] {
-        let plain = b"POST /plain HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n<\"`";
-        let message = |target| [plain, &[b"GET ", target, &rest[..]].concat()[..], plain].concat();
+        let plain: &[u8] = b"POST /plain HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n<\"`";
+        let message = |target: &[u8]| [plain, b"GET ".as_slice(), target, rest, plain].concat();
         let (sent, passed) = (message(sent), message(passed));
         assert_eq!(whole(&sent).unwrap(), passed);
         for cut in 1..sent.len() {

@@ -140,13 +140,13 @@ impl Framing {
         let violation = loop {
             if self.rewrites {
                 self.rewrites = false;
+                self.seen = 0;
                 let more = self.head_of_any_target(&all[passed..]).map(|more| {
                     target::encode(&all[passed..passed + more], good);
                     passed += more;
                 });
-                match more {
-                    Ok(()) => self.seen = 0,
-                    Err(violation) => break Some(violation),
+                if let Err(violation) = more {
+                    break Some(violation);
                 }
             }
             let (more, violation) = self.step(&all[passed..]);

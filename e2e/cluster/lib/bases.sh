@@ -20,10 +20,14 @@ debian_mirror() {
   printf '%s\n' "${mirror%/}"
 }
 
+# Two builds at once may ask for them.
 base_images() {
   mkdir -p "$CACHE_DIR/buildah" "$IMAGES_DIR"
-  base_image
-  agent_image
+  (
+    flock 9
+    base_image 9>&-
+    agent_image 9>&-
+  ) 9>"$CACHE_DIR/buildah/bases.lock"
 }
 
 # The base that the Dockerfile is given as BASE.

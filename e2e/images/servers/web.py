@@ -33,7 +33,8 @@ def anthropic_message(content):
 
 
 async def messages(request):
-    if request.headers.get("x-api-key") != "test-key" or "anthropic-version" not in request.headers:
+    keys = (request.headers.get("x-api-key"), request.headers.get("authorization"))
+    if keys not in ((None, "Bearer test-key"), ("test-key", None)) or "anthropic-version" not in request.headers:
         error = {"type": "authentication_error", "message": "invalid x-api-key"}
         return web.json_response({"type": "error", "error": error}, status=401)
     asked = await request.json()

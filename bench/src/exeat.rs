@@ -8,7 +8,7 @@ use clap::Args;
 use exeat_audit::record::Genesis;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Durability, Snapshot};
-use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier};
+use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier, TlsMode};
 use exeat_proxy::control::{Client, ControlConfig, Roots};
 use exeat_proxy::dial::{Connect, Resolve, Resolver};
 use exeat_proxy::dns::{Meaning, Names};
@@ -240,6 +240,7 @@ fn rule(name: &str, resource: &str) -> RuleSource {
         effect: exeat_policy::action::Effect::Allow,
         reason: None,
         deny_body_patterns: Vec::new(),
+        tls: TlsMode::Intercept,
     }
 }
 

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("!has(self.methods) || size(self.methods) == 0 || self.action == 'network.request'").message("methods belong to network.request rules: remove methods, or set action to network.request"),
     validation = Rule::new("!has(self.denyBodyPatterns) || size(self.denyBodyPatterns) == 0 || self.action == 'network.request'").message("denyBodyPatterns belong to network.request rules, the only ones whose content is read: remove them, or set action to network.request"),
     validation = Rule::new("!has(self.denyBodyPatterns) || size(self.denyBodyPatterns) == 0 || self.effect == 'Allow'").message("denyBodyPatterns narrow an Allow: a Deny refuses whatever the body is, so remove them or set effect to Allow"),
+    validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || (self.action == 'network.request' && self.effect == 'Allow' && self.resource.startsWith('https://'))").message("tls: Passthrough belongs to an Allow of network.request whose resource begins with https://: TLS of a network.connect rule passes through anyway"),
+    validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || (!(has(self.methods) && size(self.methods) > 0) && !(has(self.denyBodyPatterns) && size(self.denyBodyPatterns) > 0))").message("tls: Passthrough is not read, so methods and denyBodyPatterns cannot be held to: remove them, or set tls to Intercept"),
     validation = Rule::new("self.action != 'network.dns' || !self.resource.contains('://')").message("the resource of a network.dns rule is a host pattern without a scheme, such as *.example.com"),
     validation = Rule::new("self.action != 'network.request' || self.resource.startsWith('http://') || self.resource.startsWith('https://') || self.resource.startsWith('ws://') || self.resource.startsWith('wss://') || self.resource.startsWith('*://')").message("the resource of a network.request rule begins with http://, https://, ws://, wss:// or *://"),
     validation = Rule::new("self.action != 'network.connect' || self.resource.startsWith('tcp://') || self.resource.startsWith('tls://') || self.resource.startsWith('*://')").message("the resource of a network.connect rule begins with tcp://, tls:// or *://"),
@@ -51,6 +53,29 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_BODY_PATTERNS), inner(length(min = 1, max = MAX_BODY_PATTERN)))]
     pub deny_body_patterns: Vec<String>,
+    /// What becomes of the host's TLS. Intercept: it is terminated, and every request is decided.
+    /// Passthrough: it passes as it is, held to its server name alone, for clients that pin
+    /// certificates or present their own; in an Allow of https:// and a name, without path,
+    /// methods and denyBodyPatterns. Where another rule denies requests to the host or holds their
+    /// content, it is terminated all the same.
+    #[serde(default, skip_serializing_if = "Tls::is_default")]
+    pub tls: Tls,
+}
+
+/// What becomes of a host's TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Tls {
+    /// Terminated; every request is decided.
+    #[default]
+    Intercept,
+    /// Passed as it is, held to its server name.
+    Passthrough,
+}
+
+impl Tls {
+    fn is_default(&self) -> bool {
+        *self == Self::Intercept
+    }
 }
 
 /// A kind of act.
@@ -105,6 +130,10 @@ impl From<&Rule> for source::RuleSource {
             effect: rule.effect.into(),
             reason: rule.reason.clone(),
             deny_body_patterns: rule.deny_body_patterns.clone(),
+            tls: match rule.tls {
+                Tls::Intercept => source::TlsMode::Intercept,
+                Tls::Passthrough => source::TlsMode::Passthrough,
+            },
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use exeat_policy::action::Effect;
 use exeat_policy::compile_policy;
-use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier};
+use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier, TlsMode};
 use regex_automata::Input;
 use regex_automata::dfa::{Automaton, dense};
 use serde_json::Value;
@@ -31,6 +31,7 @@ fn rule(name: &str) -> RuleSource {
         effect: Effect::Allow,
         reason: None,
         deny_body_patterns: Vec::new(),
+        tls: TlsMode::Intercept,
     }
 }
 

@@ -25,6 +25,7 @@ fn rule(name: String, action: &str, resource: String, effect: Effect) -> RuleSou
         effect,
         reason: None,
         deny_body_patterns: Vec::new(),
+        tls: TlsMode::Intercept,
     }
 }
 

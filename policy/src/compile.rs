@@ -4,9 +4,9 @@
 use crate::action::{Action, Effect};
 use crate::body::BodyPatterns;
 use crate::limits::{MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_RULES};
-use crate::pattern::ResourcePattern;
+use crate::pattern::{HostPattern, ResourcePattern, Scheme};
 use crate::rule::{Rule, RuleRef};
-use crate::source::{PolicyRef, PolicySource, RuleSource, Tier};
+use crate::source::{PolicyRef, PolicySource, RuleSource, Tier, TlsMode};
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -137,7 +137,11 @@ fn compile_rule(
     }
     let methods = check_methods(rule, action, path, &mut errors);
     let body = check_body(rule, action, path, &mut errors);
-    match ResourcePattern::parse(&rule.resource, action, rule.effect) {
+    let pattern = ResourcePattern::parse(&rule.resource, action, rule.effect);
+    if let Ok(pattern) = &pattern {
+        check_tls(rule, action, pattern, path, &mut errors);
+    }
+    match pattern {
         Ok(pattern) if errors.is_empty() => Ok(Rule {
             name: Arc::new(RuleRef::new(origin.clone(), rule.name.clone())),
             action,
@@ -146,6 +150,7 @@ fn compile_rule(
             methods,
             reason: rule.reason.as_deref().map(Arc::from),
             body,
+            tls: rule.tls,
         }),
         Ok(_) => Err(errors),
         Err(e) => {
@@ -209,6 +214,45 @@ fn check_methods(
         }
     }
     rule.methods.clone()
+}
+
+/// TLS that passes unread is allowed by name alone.
+fn check_tls(
+    rule: &RuleSource,
+    action: Action,
+    pattern: &ResourcePattern,
+    path: &str,
+    errors: &mut Vec<CompileError>,
+) {
+    if rule.tls == TlsMode::Intercept {
+        return;
+    }
+    let path = format!("{path}.tls");
+    if action != Action::NetworkRequest || rule.effect != Effect::Allow {
+        errors.push(error(
+            &path,
+            "Passthrough belongs to an Allow of network.request".into(),
+            "remove it; TLS of a network.connect rule passes through anyway",
+        ));
+    } else if !matches!(pattern.scheme, Some(Scheme::Https))
+        || matches!(pattern.host, HostPattern::Net(_))
+    {
+        errors.push(error(
+            &path,
+            "Passthrough is held to the server name of https".into(),
+            "write the resource as https:// and a name",
+        ));
+    }
+    let unread =
+        pattern.path.is_some() || !rule.methods.is_empty() || !rule.deny_body_patterns.is_empty();
+    if unread {
+        errors.push(error(
+            &path,
+            "what passes through is not read, so paths, methods and contents cannot be held to"
+                .into(),
+            "remove the path, methods and denyBodyPatterns, or set tls to Intercept",
+        ));
+    }
 }
 
 fn check_body(

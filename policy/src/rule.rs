@@ -4,7 +4,7 @@
 use crate::action::{Action, Effect};
 use crate::body::BodyPatterns;
 use crate::pattern::ResourcePattern;
-use crate::source::{PolicyRef, Tier};
+use crate::source::{PolicyRef, Tier, TlsMode};
 use std::fmt;
 use std::sync::Arc;
 
@@ -49,6 +49,7 @@ pub struct Rule {
     pub methods: Vec<String>,
     pub reason: Option<Arc<str>>,
     pub body: Option<Arc<BodyPatterns>>,
+    pub tls: TlsMode,
 }
 
 impl Rule {

@@ -57,6 +57,12 @@ impl RuleSet {
                     let rule = &self.rules[at];
                     best.offer(rule, at, rule.matches_connection(scheme, port));
                 }
+                if scheme == Scheme::Tls {
+                    for at in self.requests.candidates(host) {
+                        let rule = &self.rules[at];
+                        best.offer(rule, at, rule.passes_through(port));
+                    }
+                }
             }
             Intent::Resolve { name } => {
                 let host = Host::Name(name.clone());

@@ -67,4 +67,23 @@ pub struct RuleSource {
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny_body_patterns: Vec<String>,
+    #[serde(default, skip_serializing_if = "TlsMode::is_default")]
+    pub tls: TlsMode,
+}
+
+/// What becomes of the TLS of an allowed host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsMode {
+    /// It is terminated, and every request is decided.
+    #[default]
+    Intercept,
+    /// It passes as it is, held to its server name alone: for clients that pin certificates or
+    /// present their own.
+    Passthrough,
+}
+
+impl TlsMode {
+    fn is_default(&self) -> bool {
+        *self == Self::Intercept
+    }
 }

@@ -34,7 +34,11 @@ async fn clients_http_semantics() -> anyhow::Result<()> {
             format!("curl -sS {url}/not-modified {url}/no-content {url}/close"),
             "until the end",
         ),
-        ask("an HTTP/1.0 client", format!("curl -sS --no-alpn --http1.0 {url}/length | wc -c"), "12345"),
+        ask(
+            "an HTTP/1.0 client",
+            format!("curl -sS --no-alpn --http1.0 {url}/length | wc -c"),
+            "12345",
+        ),
         ask(
             "200 header lines from the client",
             format!(
@@ -42,8 +46,6 @@ async fn clients_http_semantics() -> anyhow::Result<()> {
                  curl -sS --http1.1 $lines {url}/echo | grep -oi 'x-line-[0-9]*' | sort -u | wc -l"
             ),
             "200",
-        ),
-            "200\n200",
         ),
         ask(
             "OPTIONS",

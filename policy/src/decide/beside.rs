@@ -7,6 +7,7 @@ use crate::intent::Intent;
 use crate::normal::{Host, Name};
 use crate::pattern::{HostPattern, Scheme};
 use crate::rule::{Rule, RuleRef};
+use crate::source::TlsMode;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -78,7 +79,8 @@ impl Policies {
     /// unless no `network.request` rule speaks of such requests there and a `network.connect` rule
     /// really allows it as it is.
     pub fn intercepts(&self, scheme: Scheme, host: &Host, port: u16) -> bool {
-        if self.decides_requests(scheme, host, port) {
+        let decides = self.decides_requests(scheme, host, port);
+        if decides && !(scheme == Scheme::Tls && self.passes_through(host, port)) {
             return true;
         }
         let decision = self.decide(&Intent::Connect { scheme, host, port });
@@ -87,6 +89,22 @@ impl Policies {
             _ => true,
         };
         !(decision.allows() && by_rule)
+    }
+
+    /// Whether a rule lets TLS to this host and port pass as it is, and no other has to read it.
+    fn passes_through(&self, host: &Host, port: u16) -> bool {
+        let rules = self.in_force().flat_map(|set| {
+            let all = set.requests.candidates(host).map(|at| &set.rules[at]);
+            all.filter(|rule| rule.pattern.speaks_over(Scheme::Tls, port))
+        });
+        let mut some = false;
+        for rule in rules {
+            some |= rule.tls == TlsMode::Passthrough;
+            if rule.effect == Effect::Deny || rule.body.is_some() {
+                return false;
+            }
+        }
+        some
     }
 
     /// Whether a `network.request` rule speaks of requests to this host and port, over TLS (`Tls`)

@@ -3,7 +3,7 @@ use crate::action::Effect;
 use crate::normal::{Host, Name};
 use crate::pattern::Scheme;
 use crate::reading::Readings;
-use crate::source::{PolicyRef, RuleSource};
+use crate::source::{PolicyRef, RuleSource, TlsMode};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -16,6 +16,7 @@ fn rule(name: &str, action: &str, resource: &str, effect: Effect) -> RuleSource 
         effect,
         reason: None,
         deny_body_patterns: vec![],
+        tls: TlsMode::Intercept,
     }
 }
 
@@ -357,6 +358,44 @@ fn a_connect_rule_is_intercepted_only_where_requests_are_decided() {
     ] {
         let host = Host::parse(to).unwrap();
         assert_eq!(policies.intercepts(scheme, &host, port), want, "{scheme} {to}:{port}");
+    }
+}
+
+#[test]
+fn tls_passes_through_by_name_unless_another_rule_must_read_it() {
+    let mut pinned = rule("pinned", "network.request", "https://pinned.example", Effect::Allow);
+    pinned.tls = TlsMode::Passthrough;
+    let mut held = rule("held", "network.request", "https://*.example/**", Effect::Allow);
+    held.deny_body_patterns = vec!["secret".into()];
+    let others = [
+        (rule("wide", "network.request", "https://**", Effect::Allow), true),
+        (rule("port", "network.request", "https://pinned.example:8443/x", Effect::Deny), true),
+        (rule("plain", "network.request", "http://**", Effect::Deny), true),
+        (rule("admin", "network.request", "https://pinned.example/admin/**", Effect::Deny), false),
+        (held, false),
+    ];
+    for (other, passes) in others {
+        let name = other.name.clone();
+        let policies = compiled(vec![policy("p", Tier::Namespaced, vec![pinned.clone(), other])]);
+        let host = Host::parse("pinned.example").unwrap();
+        assert_eq!(!policies.intercepts(Scheme::Tls, &host, 443), passes, "{name}");
+        assert!(policies.intercepts(Scheme::Tcp, &host, 443), "{name}");
+        let intent = |scheme, port| Intent::Connect { scheme, host: &host, port };
+        assert!(policies.decide(&intent(Scheme::Tls, 443)).allows(), "{name}");
+        assert!(!policies.decide(&intent(Scheme::Tls, 8443)).allows(), "{name}");
+        assert!(!policies.decide(&intent(Scheme::Tcp, 443)).allows(), "{name}");
+    }
+    for change in [
+        |rule: &mut RuleSource| rule.resource = "https://pinned.example/v1/**".into(),
+        |rule: &mut RuleSource| rule.resource = "http://pinned.example".into(),
+        |rule: &mut RuleSource| rule.resource = "https://203.0.113.10".into(),
+        |rule: &mut RuleSource| rule.methods = vec!["GET".into()],
+        |rule: &mut RuleSource| rule.effect = Effect::Deny,
+    ] {
+        let mut wrong = pinned.clone();
+        change(&mut wrong);
+        let errors = compile_policy(&policy("p", Tier::Namespaced, vec![wrong])).unwrap_err();
+        assert!(errors.iter().any(|error| error.path == "spec.rules[0].tls"), "{errors:?}");
     }
 }
 

@@ -7,6 +7,7 @@ use super::Rule;
 use crate::action::Effect;
 use crate::intent::Intent;
 use crate::pattern::Scheme;
+use crate::source::TlsMode;
 
 impl Rule {
     /// Whether this rule speaks of the request, whatever its host: an Allow of all its readings, a
@@ -33,6 +34,11 @@ impl Rule {
             }
             Intent::Connect { .. } | Intent::Resolve { .. } => false,
         }
+    }
+
+    /// Whether TLS to this port passes as it is by this rule.
+    pub(crate) fn passes_through(&self, port: u16) -> bool {
+        self.tls == TlsMode::Passthrough && self.pattern.matches_endpoint(Scheme::Https, port)
     }
 
     /// Whether the rule speaks of every request to its host and ports.

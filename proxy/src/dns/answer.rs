@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use exeat_policy::action::Effect;
     use exeat_policy::snapshot::{AuditSettings, Snapshot};
-    use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier};
+    use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier, TlsMode};
     use hickory_proto::op::Query;
     use hickory_proto::rr::Name as DnsName;
     use std::str::FromStr;
@@ -233,6 +233,7 @@ mod tests {
             effect: Effect::Allow,
             reason: None,
             deny_body_patterns: vec![],
+            tls: TlsMode::Intercept,
         };
         Policies::compile(&Snapshot {
             generation: 1,
@@ -363,6 +364,7 @@ mod tests {
                         effect: Effect::Allow,
                         reason: None,
                         deny_body_patterns: vec![],
+                        tls: TlsMode::Intercept,
                     })
                     .collect(),
                 invalid: None,

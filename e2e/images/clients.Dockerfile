@@ -6,9 +6,9 @@ ARG PIP_CERT PIP_INDEX_URL NODE_EXTRA_CA_CERTS npm_config_registry
 USER 0:0
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ldap-utils liblwp-protocol-https-perl libwww-perl openssh-client php-cli php-curl postgresql-client \
-      python3-venv rsync wget \
- && rm -rf /var/lib/apt/lists/* /usr/share/doc /usr/share/man
+      ldap-utils liblwp-protocol-https-perl libwww-perl openjdk-17-jdk-headless openssh-client \
+      php-cli php-curl postgresql-client python3-venv rsync wget \
+ && rm -rf /var/lib/apt/lists/* /usr/share/doc /usr/share/man /usr/lib/jvm/*/jmods
 COPY requirements.txt package.json package-lock.json /opt/
 RUN python3 -m venv /opt/python \
  && /opt/python/bin/pip install --no-cache-dir --only-binary=:all: -r /opt/requirements.txt \
@@ -17,7 +17,7 @@ RUN python3 -m venv /opt/python \
  && ln -s "$PWD/lib/node_modules/npm/bin/npm-cli.js" /usr/local/bin/npm
 RUN cd /opt && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  && rm -rf /root/.npm && ln -s /opt/node_modules/@pnpm/exe.*/pnpm /usr/local/bin/pnpm
-COPY go-client /usr/local/bin/go-client
+COPY go-client cargo /usr/local/bin/
 RUN useradd --create-home --uid 1000 agent
 ENV HOME=/home/agent PATH=/usr/local/bin:/opt/python/bin:/usr/bin:/bin NODE_PATH=/opt/node_modules
 WORKDIR /home/agent

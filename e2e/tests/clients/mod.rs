@@ -10,6 +10,7 @@ mod first_bytes;
 mod git;
 mod go;
 mod http;
+mod java;
 mod models;
 mod node;
 mod packages;

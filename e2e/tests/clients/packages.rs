@@ -1,4 +1,5 @@
-//! Package managers against real package servers: pip and pypiserver, npm and pnpm and Verdaccio.
+//! Package managers against real package servers: pip and pypiserver, npm and pnpm and Verdaccio,
+//! cargo and a sparse index.
 
 use super::{ask, each, with_clients};
 
@@ -91,6 +92,36 @@ async fn clients_npm_and_pnpm() -> anyhow::Result<()> {
             "unpublish it",
             "npm unpublish --force --silent @$(cat ~/name)/scoped@1.2.3 >/dev/null 2>&1; npm view @$(cat ~/name)/scoped version 2>&1 | grep -c E404",
             "1",
+        ),
+    ];
+    with_clients(async |agent| each(agent, &asks).await).await
+}
+
+#[tokio::test]
+async fn clients_cargo() -> anyhow::Result<()> {
+    let manifest = "[package]\nname = \"a\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\nsample-crate = { version = \"1\", registry = \"test\" }\n";
+    let index = "CARGO_REGISTRIES_TEST_INDEX=sparse+https://crates.example/ CARGO_HOME=~/cargo";
+    let asks = [
+        ask(
+            "a manifest",
+            format!(
+                "mkdir -p a/src && touch a/src/lib.rs && printf '%s' '{manifest}' >a/Cargo.toml"
+            ),
+            "",
+        ),
+        ask(
+            "resolve",
+            format!(
+                "cd a && {index} cargo generate-lockfile -q && grep -c 'name = \"sample-crate\"' Cargo.lock"
+            ),
+            "1",
+        ),
+        ask(
+            "fetch, with its checksum",
+            format!(
+                "cd a && {index} cargo vendor -q >/dev/null && grep -o 'from a crate' vendor/sample-crate/src/lib.rs"
+            ),
+            "from a crate",
         ),
     ];
     with_clients(async |agent| each(agent, &asks).await).await

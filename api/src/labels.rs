@@ -19,5 +19,11 @@ pub const POD_LABEL_NO_AGENT: &str = "false";
 pub const INJECTED_ANNOTATION: &str = "exeat.dev/injected";
 pub const INJECTED_VERSION: &str = "v1";
 
+/// Annotation by which the author of a pod says whether the pod's bundle is mounted over the roots
+/// that its images hold. Absent: as the installation says.
+pub const SYSTEM_TRUST_ANNOTATION: &str = "exeat.dev/system-trust";
+pub const SYSTEM_TRUST_REPLACE: &str = "Replace";
+pub const SYSTEM_TRUST_LEAVE: &str = "Leave";
+
 /// Label of a NetworkPolicy that the controller wrote: the uid of the policy that it belongs to.
 pub const OWNER_LABEL: &str = "exeat.dev/policy-uid";

@@ -29,6 +29,20 @@ pub const TRUST_STORE_FILE: &str = "truststore.p12";
 /// Every reader knows it: the store holds certificates, no key.
 pub const TRUST_STORE_PASSWORD: &str = "changeit";
 
+/// Where images keep the roots that programs read by themselves: Debian, Ubuntu and Arch, and OpenSSL
+/// on Debian; Alpine, and OpenSSL where its directory is `/etc/ssl`; Red Hat and Amazon, and OpenSSL
+/// there; SUSE.
+pub const SYSTEM_BUNDLES: [&str; 8] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/usr/lib/ssl/cert.pem",
+    "/etc/ssl/cert.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/var/lib/ca-certificates/ca-bundle.pem",
+];
+
 /// The proxy's alone: keys and the last snapshot.
 pub const KEYS_VOLUME: &str = "exeat-keys";
 pub const KEYS_PATH: &str = "/var/run/exeat/keys";
@@ -47,6 +61,12 @@ pub const IDENTITY_PATH: &str = "/var/run/exeat/identity";
 /// The token's file in that volume, and where the proxy reads it.
 pub const TOKEN_FILE: &str = "token";
 pub const TOKEN_PATH: &str = "/var/run/exeat/identity/token";
+/// The certificates that the cluster's API server chains to, beside it; PEM.
+pub const API_SERVER_CA_FILE: &str = "kube-ca.crt";
+pub const API_SERVER_CA_PATH: &str = "/var/run/exeat/identity/kube-ca.crt";
+/// The ConfigMap, in every namespace, that has them (KEP-1205), and its key.
+pub const API_SERVER_CA_CONFIG_MAP: &str = "kube-root-ca.crt";
+pub const API_SERVER_CA_KEY: &str = "ca.crt";
 
 /// Directories into which agent containers may mount nothing of their own.
 pub const RESERVED_PATHS: [&str; 3] = ["/var/run/exeat", "/run/exeat", "/var/lib/exeat"];
@@ -58,6 +78,7 @@ mod tests {
     #[test]
     fn every_path_of_the_proxy_is_reserved() {
         assert_eq!(TOKEN_PATH, format!("{IDENTITY_PATH}/{TOKEN_FILE}"));
+        assert_eq!(API_SERVER_CA_PATH, format!("{IDENTITY_PATH}/{API_SERVER_CA_FILE}"));
         for path in [TRUST_PATH, KEYS_PATH, SPOOL_PATH, IDENTITY_PATH] {
             let inside = |parent: &&str| path.starts_with(&format!("{parent}/"));
             assert!(RESERVED_PATHS.iter().any(inside), "{path}");

@@ -6,6 +6,7 @@ use crate::world::{Destination, Upstream, World};
 use anyhow::Context as _;
 use clap::Args;
 use exeat_audit::record::Genesis;
+use exeat_policy::NetworkSettings;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Durability, Snapshot};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier, TlsMode};
@@ -158,6 +159,8 @@ async fn assemble(args: &ExeatArgs, upstream: Upstream) -> anyhow::Result<Proxy>
         resolver: atlas.clone(),
         connector: atlas.clone(),
         names: atlas,
+        cluster: None,
+        memory: None,
     };
     let proxy = assembly.build().await?;
     proxy.policies.replace(&snapshot(&roots, args)?);
@@ -221,6 +224,7 @@ fn snapshot(roots: &str, args: &ExeatArgs) -> anyhow::Result<Snapshot> {
             durability: durability(&args.durability).context("no such durability")?,
             ..AuditSettings::default()
         },
+        network: NetworkSettings::default(),
         upstream_roots: roots.to_owned(),
         control_roots: String::new(),
     })
@@ -237,6 +241,7 @@ fn rule(name: &str, resource: &str) -> RuleSource {
         action: "network.request".to_owned(),
         resource: resource.to_owned(),
         methods: vec!["GET".to_owned(), "POST".to_owned()],
+        types: Vec::new(),
         effect: exeat_policy::action::Effect::Allow,
         reason: None,
         deny_body_patterns: Vec::new(),

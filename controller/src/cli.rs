@@ -1,5 +1,6 @@
 //! Flags of `exeat-controller`. Every flag can be given as an environment variable.
 
+use crate::admission::SystemTrust;
 use clap::{Parser, ValueEnum};
 use exeat_api::{objects, ports};
 use ipnet::IpNet;
@@ -66,6 +67,11 @@ pub struct Flags {
     /// Tracing filter of the proxies.
     #[arg(long, env = "EXEAT_PROXY_LOG", default_value = "info")]
     pub proxy_log: String,
+
+    /// Whether the pod's bundle is mounted over the roots of an agent's image, where the pod's own
+    /// annotation does not say.
+    #[arg(long, env = "EXEAT_SYSTEM_TRUST", default_value = "Replace")]
+    pub system_trust: SystemTrust,
 
     /// Addresses of the cluster's DNS, which the proxies ask. Default: the nameservers of this
     /// process's own /etc/resolv.conf.

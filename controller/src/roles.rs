@@ -139,6 +139,7 @@ fn start_reconcile(shared: &Shared, tasks: &mut JoinSet<&'static str>) {
             dns_servers: flags.resolved_dns_servers(),
             excluded: flags.excluded_cidrs.clone(),
             metrics_from: flags.metrics_from.clone(),
+            cluster_domain: flags.cluster_domain.clone(),
         },
         replica: flags.pod_name.clone(),
     };
@@ -183,6 +184,7 @@ fn admission_state(shared: &Shared) -> admission::AdmissionState {
             dns_servers: flags.resolved_dns_servers(),
             cluster_domain: flags.cluster_domain.clone(),
             log: flags.proxy_log.clone(),
+            system_trust: flags.system_trust,
         }),
         control_ca: Arc::new(move || trust.bundle().to_string()),
         lookup: Arc::new(admission::ClusterLookup {
@@ -219,6 +221,7 @@ async fn control(
             Arc::clone(&shared.metrics),
             Arc::clone(&shared.trust),
             Arc::new(upstream_roots(flags).await?),
+            flags.excluded_cidrs.as_slice().into(),
             shared.stop.clone(),
         );
         router = Some(publish::router(state));
@@ -254,7 +257,7 @@ fn readiness(shared: &Shared) -> ops::Readiness {
             missing.push("stopping");
         }
         if watches && !shared.index.synced() {
-            missing.push("listing of policies, namespaces, pods and NetworkPolicies");
+            missing.push("listing of policies, namespaces, pods, NetworkPolicies, Services and EndpointSlices");
         }
         if !shared.leaf.ready() {
             missing.push("certificate");

@@ -6,7 +6,8 @@
 use axum::body::Body;
 use base64::Engine as _;
 use exeat_controller::admission::{
-    AdmissionState, Candidate, InjectionSettings, Labels, LookupError, PolicyLookup, router,
+    AdmissionState, Candidate, InjectionSettings, Labels, LookupError, PolicyLookup, SystemTrust,
+    router,
 };
 use exeat_controller::metrics::Metrics;
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
@@ -116,6 +117,7 @@ fn state(cluster: Cluster) -> AdmissionState {
             dns_servers: vec!["10.96.0.10".parse().unwrap()],
             cluster_domain: "cluster.local".to_owned(),
             log: "info".to_owned(),
+            system_trust: SystemTrust::Replace,
         }),
         control_ca: Arc::new(|| CA.to_owned()),
         lookup: Arc::new(cluster),
@@ -258,6 +260,48 @@ async fn an_agent_is_injected_and_what_was_injected_is_valid() {
     let response = create(&state, "/validate-pod", &pod).await;
     assert_eq!(response["allowed"], true, "{response}");
     assert_ne!(uid, uid_of(&injected(&state).await), "a uid is drawn per pod");
+}
+
+/// Programs that read no variable read one of these, by the image's distribution.
+#[tokio::test]
+async fn the_systems_bundle_is_the_pods_unless_the_author_says_otherwise() {
+    let state = state(Cluster::default());
+    let places = |pod: &Value, list: &str| -> Vec<String> {
+        let mounts = pod["spec"][list].as_array().unwrap().last().unwrap()["volumeMounts"].clone();
+        let ours = mounts.as_array().unwrap().iter().filter(|m| m["subPath"] == "bundle.crt");
+        ours.map(|m| {
+            assert_eq!((&m["name"], &m["readOnly"]), (&json!("exeat-trust"), &json!(true)));
+            m["mountPath"].as_str().unwrap().to_owned()
+        })
+        .collect()
+    };
+    let pod = injected(&state).await;
+    for list in ["containers", "initContainers"] {
+        let found = places(&pod, list);
+        for place in [
+            "/etc/ssl/certs/ca-certificates.crt",
+            "/etc/ssl/cert.pem",
+            "/etc/pki/tls/certs/ca-bundle.crt",
+            "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+            "/etc/ssl/ca-bundle.pem",
+            "/var/lib/ca-certificates/ca-bundle.pem",
+        ] {
+            assert!(found.iter().any(|p| p == place), "{place} is not in {found:?}");
+        }
+    }
+    let mut left = plain_agent();
+    put(&mut left, "/metadata/annotations/exeat.dev~1system-trust", &json!("Leave"), 0);
+    let left = patched(&left, &create(&state, "/mutate-pod", &left).await);
+    assert!(places(&left, "containers").is_empty());
+    assert_eq!(create(&state, "/validate-pod", &left).await["allowed"], true);
+
+    let mut covered = plain_agent();
+    let mount = json!([{"name": "data", "mountPath": "/etc/ssl/certs"}]);
+    put(&mut covered, "/spec/containers/0/volumeMounts", &mount, 0);
+    let response = create(&state, "/mutate-pod", &covered).await;
+    let warnings = response["warnings"].to_string();
+    assert!(warnings.contains("spec.containers[0]: the mount at /etc/ssl/certs"), "{warnings}");
+    assert!(places(&patched(&covered, &response), "containers").is_empty());
 }
 
 #[tokio::test]

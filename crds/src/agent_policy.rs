@@ -1,6 +1,6 @@
 //! AgentPolicy: what the agents of a namespace may do.
 
-use crate::{Audit, Mode, PolicyStatus, Rule as PolicyRule};
+use crate::{Audit, Dns, Mode, PolicyStatus, Rule as PolicyRule};
 use exeat_policy::limits::MAX_RULES;
 use exeat_policy::source::{PolicyRef, PolicySource, Tier};
 use k8s_openapi::api::networking::v1::NetworkPolicyIngressRule;
@@ -68,6 +68,9 @@ pub struct AgentPolicySpec {
     /// How decisions are recorded.
     #[serde(default)]
     pub audit: Audit,
+    /// How DNS questions are answered.
+    #[serde(default)]
+    pub dns: Dns,
 }
 
 impl AgentPolicy {

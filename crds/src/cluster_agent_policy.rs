@@ -1,6 +1,6 @@
 //! ClusterAgentPolicy: what holds for agents of many namespaces.
 
-use crate::{Audit, Mode, PolicyStatus, Rule as PolicyRule};
+use crate::{Audit, Dns, Mode, PolicyStatus, Rule as PolicyRule};
 use exeat_policy::limits::MAX_RULES;
 use exeat_policy::source::{self, PolicyRef, PolicySource};
 use k8s_openapi::api::networking::v1::NetworkPolicyIngressRule;
@@ -80,6 +80,9 @@ pub struct ClusterAgentPolicySpec {
     /// How decisions are recorded.
     #[serde(default)]
     pub audit: Audit,
+    /// How DNS questions are answered.
+    #[serde(default)]
+    pub dns: Dns,
 }
 
 /// What a ClusterAgentPolicy is for.

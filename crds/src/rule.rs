@@ -1,8 +1,9 @@
 //! `spec.rules`.
 
+use crate::RecordType;
 use exeat_policy::limits::{
     MAX_BODY_PATTERN, MAX_BODY_PATTERNS, MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE,
-    MAX_RULE_NAME, METHOD_PATTERN, RULE_NAME_PATTERN,
+    MAX_RULE_NAME, MAX_TYPES, METHOD_PATTERN, RULE_NAME_PATTERN,
 };
 use exeat_policy::{action, source};
 use kube::KubeSchema;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(
     validation = Rule::new("!has(self.methods) || size(self.methods) == 0 || self.action == 'network.request'").message("methods belong to network.request rules: remove methods, or set action to network.request"),
+    validation = Rule::new("!has(self.types) || size(self.types) == 0 || self.action == 'network.dns'").message("types are types of DNS records and belong to network.dns rules: remove types, or set action to network.dns"),
     validation = Rule::new("!has(self.denyBodyPatterns) || size(self.denyBodyPatterns) == 0 || self.action == 'network.request'").message("denyBodyPatterns belong to network.request rules, the only ones whose content is read: remove them, or set action to network.request"),
     validation = Rule::new("!has(self.denyBodyPatterns) || size(self.denyBodyPatterns) == 0 || self.effect == 'Allow'").message("denyBodyPatterns narrow an Allow: a Deny refuses whatever the body is, so remove them or set effect to Allow"),
     validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || (self.action == 'network.request' && self.effect == 'Allow' && self.resource.startsWith('https://'))").message("tls: Passthrough belongs to an Allow of network.request whose resource begins with https://: TLS of a network.connect rule passes through anyway"),
@@ -42,6 +44,12 @@ pub struct Rule {
         inner(length(min = 1, max = MAX_METHOD), regex(pattern = METHOD_PATTERN))
     )]
     pub methods: Vec<String>,
+    /// Types of DNS records. Empty: addresses (A and AAAA) in an Allow, every type in a Deny. What is
+    /// listed is asked for outside, so the name leaves the pod; a name in an answer needs a rule of
+    /// its own to be connected to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_TYPES))]
+    pub types: Vec<RecordType>,
     /// Allow or Deny.
     pub effect: Effect,
     /// Why, for people: shown in refusals and in the audit.
@@ -120,6 +128,10 @@ impl From<Effect> for action::Effect {
     }
 }
 
+fn record_type(of: RecordType) -> String {
+    exeat_policy::RecordType::from(of).as_str().to_owned()
+}
+
 impl From<&Rule> for source::RuleSource {
     fn from(rule: &Rule) -> Self {
         Self {
@@ -127,6 +139,7 @@ impl From<&Rule> for source::RuleSource {
             action: action::Action::from(rule.action).as_str().to_owned(),
             resource: rule.resource.clone(),
             methods: rule.methods.clone(),
+            types: rule.types.iter().map(|it| record_type(*it)).collect(),
             effect: rule.effect.into(),
             reason: rule.reason.clone(),
             deny_body_patterns: rule.deny_body_patterns.clone(),

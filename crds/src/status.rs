@@ -11,8 +11,8 @@ pub struct PolicyStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Accepted: it compiles. Programmed: its NetworkPolicies are in place. Isolated: no other
-    /// NetworkPolicy lets more through. Ready: all of these, and every selected pod is protected.
+    /// Accepted: it compiles. Programmed: its NetworkPolicies are in place, or, as `AppliedInPart`, but
+    /// for Services that are not there. Isolated: no other NetworkPolicy lets more through. Ready: all of these, and every selected pod is protected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "crate::bounds::conditions")]
     pub conditions: Vec<Condition>,

@@ -28,6 +28,7 @@ fn rule(name: &str) -> RuleSource {
         action: "network.request".to_owned(),
         resource: "https://api.example.com/**".to_owned(),
         methods: Vec::new(),
+        types: Vec::new(),
         effect: Effect::Allow,
         reason: None,
         deny_body_patterns: Vec::new(),
@@ -75,6 +76,20 @@ fn the_compiler_ends_where_the_schema_does() {
         ends_at(most("methods/items/maxLength"), "method", |count| {
             vec![RuleSource { methods: vec!["M".repeat(count)], ..rule("r") }]
         });
+        ends_at(most("types/maxItems"), "types", |count| {
+            let types = vec!["SRV".to_owned(); count];
+            vec![RuleSource {
+                action: "network.dns".into(),
+                resource: "a.example".into(),
+                types,
+                ..rule("r")
+            }]
+        });
+        let listed = schema.pointer("/items/properties/types/items/enum").unwrap();
+        let listed: Vec<_> =
+            listed.as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        let compiled = exeat_policy::RecordType::LISTED.map(|it| it.as_str());
+        assert_eq!(listed, compiled, "the schema lists the compiler's types");
         ends_at(most("denyBodyPatterns/maxItems"), "body patterns", |count| {
             let deny_body_patterns = (0..count).map(|n| format!("secret-{n}")).collect();
             vec![RuleSource { deny_body_patterns, ..rule("r") }]

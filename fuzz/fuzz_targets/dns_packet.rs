@@ -1,10 +1,10 @@
 //! The agent's DNS packets: whatever arrives, there is an answer that parses, or none.
 #![no_main]
 
-use exeat_policy::{Intent, Policies};
+use exeat_policy::{DeniedNames, Intent, NetworkSettings, Policies};
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use exeat_proxy::dns::Synthetic;
-use exeat_proxy::dns::answer::{Zone, parse};
+use exeat_proxy::dns::answer::{Ruled, Zone, parse};
 use hickory_proto::op::Message;
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
@@ -15,6 +15,7 @@ static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
         pod_uid: "fuzz".to_owned(),
         policies: Vec::new(),
         audit: AuditSettings::default(),
+        network: NetworkSettings::default(),
         upstream_roots: String::new(),
         control_roots: String::new(),
     })
@@ -24,9 +25,12 @@ fuzz_target!(|packet: &[u8]| {
     let zone = Zone { search: vec!["cluster.local".to_owned()], has_ipv6: true };
     match parse(packet) {
         Ok(question) => {
-            let decided = question.name.as_ref().map(|name| POLICIES.decide(&Intent::Resolve { name }));
-            let decided = decided.as_ref().map(|decision| (&*POLICIES, decision));
-            let answered = zone.answer(&question, decided, &Synthetic::default());
+            let record_type = question.record_type;
+            let intent = question.name.as_ref().map(|name| Intent::Resolve { name, record_type });
+            let decision = intent.map(|intent| POLICIES.decide(&intent));
+            let denied = DeniedNames::Explain;
+            let ruled = decision.as_ref().map(|decision| Ruled { policies: &POLICIES, decision, denied });
+            let answered = zone.answer(&question, ruled, &Synthetic::default());
             assert!(answered.message.answers.is_empty(), "no policy, no address");
             if let Ok(bytes) = answered.message.to_vec() {
                 Message::from_vec(&bytes).expect("our own answers parse");

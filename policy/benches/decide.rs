@@ -6,11 +6,11 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use exeat_policy::{
-    Intent, Policies, Verdict,
-    action::Effect,
+    Intent, NetworkSettings, Policies, Verdict,
+    action::{Action, Effect},
     limits::MAX_RULES,
     normal::Host,
-    pattern::Scheme,
+    pattern::{ResourcePattern, Scheme},
     snapshot::{AuditSettings, Snapshot},
     source::{Mode, PolicyRef, PolicySource, RuleSource, Tier},
 };
@@ -22,6 +22,7 @@ fn rule(name: String, action: &str, resource: String, effect: Effect) -> RuleSou
         action: action.to_owned(),
         resource,
         methods: Vec::new(),
+        types: Vec::new(),
         effect,
         reason: None,
         deny_body_patterns: Vec::new(),
@@ -62,6 +63,7 @@ fn policies(count: usize, shared: bool) -> Policies {
         pod_uid: String::new(),
         policies: rules.chunks(MAX_RULES).enumerate().map(policy).collect(),
         audit: AuditSettings::default(),
+        network: NetworkSettings::default(),
         upstream_roots: String::new(),
         control_roots: String::new(),
     })
@@ -92,5 +94,25 @@ fn decide(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decide);
+/// A path that nearly matches at every place.
+fn glob(c: &mut Criterion) {
+    let mut group = c.benchmark_group("glob");
+    let path = format!("/{}", "a".repeat(8_000));
+    for literal in [8, 64, 240] {
+        let text = format!("https://a.example/{}b", format!("**{}", "a".repeat(literal)).repeat(4));
+        for effect in [Effect::Allow, Effect::Deny] {
+            let resource = ResourcePattern::parse(&text, Action::NetworkRequest, effect);
+            let glob = resource.ok().and_then(|resource| resource.path).expect("a path");
+            group.bench_function(BenchmarkId::new(format!("{effect:?}"), literal), |b| {
+                b.iter(|| match effect {
+                    Effect::Allow => glob.matches(black_box(&path)),
+                    Effect::Deny => glob.matches_any_reading(black_box(&path)),
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, decide, glob);
 criterion_main!(benches);

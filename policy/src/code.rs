@@ -50,6 +50,10 @@ codes! {
     AddressClass,
     /// The protocol is none that a rule speaks of.
     Opaque,
+    /// The name resolves to an address that the installation excludes.
+    ExcludedAddress,
+    /// A connection ended before it said what it wanted.
+    Silent,
     /// The name may not be resolved.
     NameDenied,
     /// A resolver tried a name with a suffix of the pod's search list; there is no such name.
@@ -60,6 +64,8 @@ codes! {
     AuditUnavailable,
     /// The proxy is at a limit.
     Overload,
+    /// The agent's client gave up the TLS handshake.
+    ClientTls,
     /// The upstream's certificate does not verify.
     UpstreamTls,
     /// The upstream does not answer.

@@ -3,8 +3,11 @@
 
 use crate::action::{Action, Effect};
 use crate::body::BodyPatterns;
-use crate::limits::{MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_RULES};
+use crate::limits::{
+    MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_RULES, MAX_TYPES,
+};
 use crate::pattern::{HostPattern, ResourcePattern, Scheme};
+use crate::record_type::RecordType;
 use crate::rule::{Rule, RuleRef};
 use crate::source::{PolicyRef, PolicySource, RuleSource, Tier, TlsMode};
 use std::collections::HashSet;
@@ -136,6 +139,7 @@ fn compile_rule(
         ));
     }
     let methods = check_methods(rule, action, path, &mut errors);
+    let types = check_types(rule, action, path, &mut errors);
     let body = check_body(rule, action, path, &mut errors);
     let pattern = ResourcePattern::parse(&rule.resource, action, rule.effect);
     if let Ok(pattern) = &pattern {
@@ -147,7 +151,9 @@ fn compile_rule(
             action,
             effect: rule.effect,
             pattern,
+            resource: rule.resource.as_str().into(),
             methods,
+            types,
             reason: rule.reason.as_deref().map(Arc::from),
             body,
             tls: rule.tls,
@@ -253,6 +259,38 @@ fn check_tls(
             "remove the path, methods and denyBodyPatterns, or set tls to Intercept",
         ));
     }
+}
+
+fn check_types(
+    rule: &RuleSource,
+    action: Action,
+    path: &str,
+    errors: &mut Vec<CompileError>,
+) -> Vec<RecordType> {
+    let path = format!("{path}.types");
+    if !rule.types.is_empty() && action != Action::NetworkDns {
+        let problem = format!("{action} has no types");
+        errors.push(error(&path, problem, "remove them, or use network.dns"));
+    }
+    if rule.types.len() > MAX_TYPES {
+        let problem = format!("there are more than {MAX_TYPES} types");
+        errors.push(error(&path, problem, "list each type once"));
+    }
+    let mut types = Vec::with_capacity(rule.types.len().min(MAX_TYPES));
+    for (at, text) in rule.types.iter().take(MAX_TYPES).enumerate() {
+        match RecordType::named(text) {
+            RecordType::Other => {
+                let known = RecordType::LISTED.map(RecordType::as_str).join(", ");
+                errors.push(error(
+                    &format!("{path}[{at}]"),
+                    format!("{text:?} is not a type of DNS records that a rule can list"),
+                    &format!("use one of {known}"),
+                ));
+            }
+            known => types.push(known),
+        }
+    }
+    types
 }
 
 fn check_body(

@@ -29,6 +29,7 @@
 //! long as rules have such segments, whatever the number of rules. Rules that share both their host
 //! pattern and the segments in front of their first wildcard are walked one by one.
 
+use crate::cluster::Vicinity;
 use crate::code::Code;
 use crate::compile::{CompiledPolicy, compile_policy};
 use crate::decision::{Decision, Verdict};
@@ -39,6 +40,7 @@ use crate::source::{Mode, PolicySource, Tier};
 use std::sync::Arc;
 
 mod beside;
+mod nearest;
 
 /// Everything that was compiled for one pod.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub struct Policies {
     observed: RuleSet,
     default_reason: Arc<str>,
     digest: String,
+    vicinity: Option<Vicinity>,
 }
 
 #[derive(Debug)]
@@ -62,6 +65,11 @@ enum State {
 impl Policies {
     /// Compiles a snapshot. Never fails: what does not compile is a state that denies.
     pub fn compile(snapshot: &Snapshot) -> Self {
+        Self::compile_within(snapshot, None)
+    }
+
+    /// The same for a pod of a cluster, whose rules may name Services by their short names.
+    pub fn compile_within(snapshot: &Snapshot, vicinity: Option<Vicinity>) -> Self {
         let mut sources: Vec<_> = snapshot.policies.iter().collect();
         sources.sort_by(|a, b| a.origin.cmp(&b.origin));
         let mut sets = [Vec::new(), Vec::new()];
@@ -92,14 +100,20 @@ impl Policies {
             None if any(Mode::Enforce) => State::Enforcing { also_observes: any(Mode::Observe) },
             None => State::Observing,
         };
-        let [enforced, observed] = sets.map(RuleSet::new);
+        let [enforced, observed] = sets.map(|rules| RuleSet::new(rules, vicinity.as_ref()));
         Self {
             state,
             enforced,
             observed,
             default_reason: Arc::from("no rule allows this"),
             digest: snapshot.digest(),
+            vicinity,
         }
+    }
+
+    /// Where the pod stands in its cluster, if it is in one.
+    pub fn vicinity(&self) -> Option<&Vicinity> {
+        self.vicinity.as_ref()
     }
 
     /// Digest of the snapshot that this was compiled from.

@@ -2,11 +2,14 @@
 //!
 //! A glob is a literal beginning and at most [`MAX_WILDCARDS`] pieces, each a wildcard and the
 //! literal behind it. Matching keeps, piece by piece, every place at which the rest could go on, and
-//! so walks the path once per piece: its cost is bounded by the length of the path times that of the
-//! pattern, whatever the agent asks for.
+//! finds the literal there in one walk ([`literal`]): its cost is bounded by the length of the path
+//! times the number of wildcards, however long the literals are and whatever the agent asks for.
+
+mod literal;
 
 use crate::pattern::error::PatternError;
 use crate::reading;
+use literal::{AnyCase, Exact, Letters, Literal};
 use std::borrow::Cow;
 
 /// Most wildcards of one pattern.
@@ -24,7 +27,7 @@ pub struct Glob {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Pieces {
     start: Vec<u8>,
-    rest: Vec<(Wildcard, Vec<u8>)>,
+    rest: Vec<(Wildcard, Literal)>,
     /// A final `/**`: what is matched may be followed by a slash and anything.
     below: bool,
 }
@@ -77,7 +80,7 @@ impl Glob {
                 "write a shorter pattern, or several rules",
             ));
         }
-        let mut wire = Pieces { below, ..Pieces::default() };
+        let mut wire = Draft::default();
         for (at, piece) in text_body.split("/**/").enumerate() {
             if at > 0 {
                 wire.literal().push(b'/');
@@ -90,13 +93,13 @@ impl Glob {
                 )
             })?;
         }
-        let decoded = wire.has_escapes().then(|| Box::new(wire.decoded()));
-        Ok(Self { wire, decoded })
+        let decoded = wire.has_escapes().then(|| Box::new(wire.decoded().finish(below)));
+        Ok(Self { wire: wire.finish(below), decoded })
     }
 
     /// Whether a reading matches, byte for byte.
     pub fn matches(&self, path: &str) -> bool {
-        self.wire.matches(path.as_bytes(), |a, b| a == b)
+        self.wire.matches::<Exact>(path.as_bytes())
     }
 
     /// As [`matches`](Self::matches), but wider, for a Deny: servers differ on letter case, on a
@@ -110,9 +113,9 @@ impl Glob {
         };
         let wire = matches!(decoded, Cow::Owned(_)).then_some(path.as_bytes());
         let globs = [Some(&self.wire), self.decoded.as_deref()];
-        wire.into_iter().chain([trimmed, &slashed]).any(|path| {
-            globs.iter().flatten().any(|glob| glob.matches(path, <[u8]>::eq_ignore_ascii_case))
-        })
+        wire.into_iter()
+            .chain([trimmed, &slashed])
+            .any(|path| globs.iter().flatten().any(|glob| glob.matches::<AnyCase>(path)))
     }
 
     /// The whole segments that every path that matches begins with, in any letter case and any
@@ -128,7 +131,14 @@ impl Glob {
     }
 }
 
-impl Pieces {
+/// Pieces that are being written.
+#[derive(Debug, Default)]
+struct Draft {
+    start: Vec<u8>,
+    rest: Vec<(Wildcard, Vec<u8>)>,
+}
+
+impl Draft {
     /// The literal that is being written.
     fn literal(&mut self) -> &mut Vec<u8> {
         match self.rest.last_mut() {
@@ -163,18 +173,21 @@ impl Pieces {
         Self {
             start: decode(&self.start),
             rest: self.rest.iter().map(|(wildcard, one)| (*wildcard, decode(one))).collect(),
-            below: self.below,
         }
     }
 
-    fn matches(&self, path: &[u8], same: impl Fn(&[u8], &[u8]) -> bool) -> bool {
-        let literal_at = |at: usize, literal: &[u8]| {
-            path.get(at..at + literal.len()).is_some_and(|here| same(here, literal))
-        };
+    fn finish(self, below: bool) -> Pieces {
+        let piece = |(wildcard, literal)| (wildcard, Literal::new(literal));
+        Pieces { start: self.start, rest: self.rest.into_iter().map(piece).collect(), below }
+    }
+}
+
+impl Pieces {
+    fn matches<L: Letters>(&self, path: &[u8]) -> bool {
         let ends_at = |at: usize| {
             at == path.len() || (self.below && path.get(at).is_some_and(|b| *b == b'/'))
         };
-        if !literal_at(0, &self.start) {
+        if !path.get(..self.start.len()).is_some_and(|here| L::equal(here, &self.start)) {
             return false;
         }
         let Some(((last, literal), inner)) = self.rest.split_last() else {
@@ -183,10 +196,12 @@ impl Pieces {
         let first = [self.start.len()];
         let mut places = Cow::Borrowed(first.as_slice());
         for (wildcard, literal) in inner {
-            let ends = wildcard.ends(path, &places).filter(|at| literal_at(*at, literal));
+            let mut search = literal.search::<L>(path);
+            let ends = wildcard.ends(path, &places).filter(|at| search.is_at(*at));
             places = ends.map(|at| at + literal.len()).collect();
         }
-        last.ends(path, &places).any(|at| ends_at(at + literal.len()) && literal_at(at, literal))
+        let mut search = literal.search::<L>(path);
+        last.ends(path, &places).any(|at| ends_at(at + literal.len()) && search.is_at(at))
     }
 }
 

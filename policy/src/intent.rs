@@ -4,6 +4,7 @@ use crate::action::Action;
 use crate::normal::{Host, Name};
 use crate::pattern::Scheme;
 use crate::reading::Readings;
+use crate::record_type::RecordType;
 
 /// One act that is to be decided.
 #[derive(Debug, Clone, Copy)]
@@ -12,8 +13,8 @@ pub enum Intent<'a> {
     Request { scheme: Scheme, host: &'a Host, port: u16, path: &'a Readings, method: &'a str },
     /// An opaque connection; `Scheme::Tls` where the agent speaks TLS that is passed through.
     Connect { scheme: Scheme, host: &'a Host, port: u16 },
-    /// A DNS question for an address.
-    Resolve { name: &'a Name },
+    /// A DNS question.
+    Resolve { name: &'a Name, record_type: RecordType },
 }
 
 impl Intent<'_> {
@@ -22,6 +23,14 @@ impl Intent<'_> {
             Self::Request { .. } => Action::NetworkRequest,
             Self::Connect { .. } => Action::NetworkConnect,
             Self::Resolve { .. } => Action::NetworkDns,
+        }
+    }
+
+    /// Where it goes; a DNS question goes nowhere.
+    pub const fn host(&self) -> Option<&Host> {
+        match self {
+            Self::Request { host, .. } | Self::Connect { host, .. } => Some(host),
+            Self::Resolve { .. } => None,
         }
     }
 

@@ -8,6 +8,7 @@
 
 pub mod action;
 pub mod body;
+pub mod cluster;
 pub mod code;
 pub mod compile;
 pub mod decide;
@@ -16,10 +17,12 @@ mod glob;
 mod index;
 mod intent;
 pub mod limits;
+mod network;
 pub mod normal;
 mod obligations;
 pub mod pattern;
 pub mod reading;
+mod record_type;
 pub mod rule;
 mod ruleset;
 pub mod snapshot;
@@ -30,4 +33,6 @@ pub use compile::{CompileError, compile_policy};
 pub use decide::Policies;
 pub use decision::{Decision, Observed, Verdict};
 pub use intent::Intent;
+pub use network::{DeniedNames, NetworkSettings};
 pub use obligations::Obligations;
+pub use record_type::RecordType;

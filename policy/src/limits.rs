@@ -24,6 +24,9 @@ pub const MAX_METHOD: usize = 32;
 /// What a method may be: capitals, as RFC 9110 registers them. Anchored, in the syntax of RE2.
 pub const METHOD_PATTERN: &str = "^[A-Z][A-Z-]*$";
 
+/// Most types of DNS records of one rule.
+pub const MAX_TYPES: usize = 11;
+
 /// Most body patterns of one rule.
 pub const MAX_BODY_PATTERNS: usize = 64;
 /// Longest body pattern.

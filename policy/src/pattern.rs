@@ -14,6 +14,7 @@
 //! | `tcp://10.20.0.0/16:5432`, `tcp://[fd00::]/8:5432` | every address of that range |
 //! | `wss://feed.example.com/**` | WebSocket upgrades; an https pattern does not match them |
 //! | `https://registry.example/@scope%2F*` | `%2F` as data, as it is in `/@scope%2Fname` (see [readings](crate::reading)) |
+//! | `http://orders.prod/**`, `http://orders.prod.svc/**` | a Service of the cluster: see [`crate::cluster`] |
 //! | `*.example.com` | in a `network.dns` rule: a host pattern alone |
 //!
 //! | rejected | why |
@@ -141,6 +142,8 @@ pub struct ResourcePattern {
     pub port: PortPattern,
     /// None: every path.
     pub path: Option<Glob>,
+    /// A name that was written with a dot at its end: it is whole, and no Service's short name.
+    pub absolute: bool,
 }
 
 impl ResourcePattern {

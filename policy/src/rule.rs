@@ -4,6 +4,7 @@
 use crate::action::{Action, Effect};
 use crate::body::BodyPatterns;
 use crate::pattern::ResourcePattern;
+use crate::record_type::RecordType;
 use crate::source::{PolicyRef, Tier, TlsMode};
 use std::fmt;
 use std::sync::Arc;
@@ -45,8 +46,12 @@ pub struct Rule {
     pub action: Action,
     pub effect: Effect,
     pub pattern: ResourcePattern,
+    /// The pattern as its author wrote it.
+    pub resource: Box<str>,
     /// Upper case; empty: every method.
     pub methods: Vec<String>,
+    /// Types of DNS records; empty: addresses in an Allow, all in a Deny.
+    pub types: Vec<RecordType>,
     pub reason: Option<Arc<str>>,
     pub body: Option<Arc<BodyPatterns>>,
     pub tls: TlsMode,

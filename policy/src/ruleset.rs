@@ -1,6 +1,7 @@
 //! Rules that are united, whichever policies they came from, and the strongest of those that match.
 
 use crate::action::{Action, Effect};
+use crate::cluster::Vicinity;
 use crate::code::Code;
 use crate::decision::{Decision, Verdict};
 use crate::index::HostIndex;
@@ -24,16 +25,25 @@ pub(crate) struct RuleSet {
 }
 
 impl RuleSet {
-    pub(crate) fn new(mut rules: Vec<Rule>) -> Self {
+    /// `vicinity`: none where names of Services have no short forms.
+    pub(crate) fn new(mut rules: Vec<Rule>, vicinity: Option<&Vicinity>) -> Self {
         rules.sort_by(|a, b| a.name.cmp(&b.name));
         let mut set = Self::default();
-        for (at, rule) in rules.iter().enumerate() {
+        for (at, rule) in rules.iter_mut().enumerate() {
             let index = match rule.action {
                 Action::NetworkRequest => &mut set.requests,
                 Action::NetworkConnect => &mut set.connects,
                 Action::NetworkDns => &mut set.names,
             };
-            index.insert(&rule.pattern, at);
+            let pattern = &mut rule.pattern;
+            let Some(vicinity) = vicinity else {
+                index.insert(pattern, at);
+                continue;
+            };
+            for host in vicinity.meanings(&pattern.host, pattern.absolute, rule.effect) {
+                pattern.host = host;
+                index.insert(pattern, at);
+            }
         }
         set.rules = rules;
         set
@@ -64,12 +74,14 @@ impl RuleSet {
                     }
                 }
             }
-            Intent::Resolve { name } => {
+            Intent::Resolve { name, record_type } => {
                 let host = Host::Name(name.clone());
                 for at in self.names.candidates(&host) {
-                    best.offer(&self.rules[at], at, true);
+                    let rule = &self.rules[at];
+                    best.offer(rule, at, rule.speaks_of_records(record_type));
                 }
-                for rules in self.requests.of(&host).chain(self.connects.of(&host)) {
+                let reached = self.requests.of(&host).chain(self.connects.of(&host));
+                for rules in reached.filter(|_| record_type.is_address()) {
                     // The first is the strongest of them: all are Allows, and in order.
                     if let Some(at) = rules.iter().find(|at| self.rules[*at].lets_resolve()) {
                         best.offer(&self.rules[at], at, true);

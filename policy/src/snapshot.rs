@@ -1,5 +1,6 @@
 //! What the controller publishes to one pod's proxy.
 
+use crate::network::NetworkSettings;
 use crate::source::PolicySource;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,6 +16,9 @@ pub struct Snapshot {
     /// Sorted by origin, so that equal policies have equal digests. Empty: everything is denied.
     pub policies: Vec<PolicySource>,
     pub audit: AuditSettings,
+    /// A proxy from before it was there leaves it out, and so does a controller.
+    #[serde(default, skip_serializing_if = "NetworkSettings::is_default")]
+    pub network: NetworkSettings,
     /// PEM certificates that upstream servers may chain to, beside the proxy image's own roots.
     #[serde(default)]
     pub upstream_roots: String,
@@ -24,12 +28,15 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// `sha256:<hex>` over the JSON of `policies` and `audit`: equal for every pod and replica
+    /// `sha256:<hex>` over the JSON of `policies`, `audit` and `network`: equal for every pod and replica
     /// that enforces the same rules.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"exeat.dev/snapshot/v1\n");
         hash.update(serde_json::to_vec(&(&self.policies, &self.audit)).unwrap_or_default());
+        if !self.network.is_default() {
+            hash.update(serde_json::to_vec(&self.network).unwrap_or_default());
+        }
         format!("sha256:{}", hex::encode(hash.finalize()))
     }
 }

@@ -62,6 +62,10 @@ pub struct RuleSource {
     /// Empty: all methods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
+    /// Types of DNS records, by their mnemonics. Text, as `action` is. Empty: addresses in an Allow,
+    /// all in a Deny.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<String>,
     pub effect: Effect,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

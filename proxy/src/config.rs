@@ -60,6 +60,9 @@ pub struct RunArgs {
     /// Port of captured DNS.
     #[arg(long, default_value_t = ports::DNS)]
     pub dns_port: u16,
+    /// Port of TCP that the agent opened to one of these ports.
+    #[arg(long, default_value_t = ports::REFUSED)]
+    pub refused_port: u16,
     /// Port of health and metrics.
     #[arg(long, default_value_t = ports::OPS)]
     pub ops_port: u16,
@@ -104,4 +107,7 @@ pub struct Paths {
     /// The proxy's alone: the token that names this pod to the control API.
     #[arg(long, env = "EXEAT_TOKEN", default_value = pod::TOKEN_PATH)]
     pub token: PathBuf,
+    /// PEM certificates that the cluster's API server chains to. Need not be there.
+    #[arg(long, env = "EXEAT_API_SERVER_CA", default_value = pod::API_SERVER_CA_PATH)]
+    pub api_server_ca: PathBuf,
 }

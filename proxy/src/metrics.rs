@@ -1,12 +1,14 @@
 //! Metrics. Labels come from closed sets, and every series begins at zero, so that the first
 //! denial is an increase.
 
+use crate::tls::ClientFault;
 use exeat_policy::action::Action;
-use exeat_policy::{Code, Verdict};
+use exeat_policy::{Code, RecordType, Verdict};
 use prometheus::{
     IntCounter, IntCounterVec, IntGauge, Opts, Registry, register_int_counter_vec_with_registry,
     register_int_counter_with_registry, register_int_gauge_with_registry,
 };
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Everything that the proxy counts.
 #[derive(Debug)]
@@ -19,13 +21,44 @@ pub struct ProxyMetrics {
     denied: Vec<IntCounter>,
     bytes_out: IntCounter,
     bytes_in: IntCounter,
+    /// By type of records and verdict, in the order of [`question`].
+    questions: Vec<IntCounter>,
+    pub dns_malformed: IntCounter,
     pub rejected_packets: IntCounter,
+    pub rejected_connections: IntCounter,
     pub connections_open: IntGauge,
+    /// Most of them at once since the last [`take_peak`](Self::take_peak).
+    peak: AtomicI64,
+    pub memory_held: IntGauge,
+    pub memory_refused: IntCounter,
     pub spooled_entries: IntGauge,
     pub acknowledged_seq: IntGauge,
     pub audit_failures: IntCounter,
+    pub log_lines_dropped: IntCounter,
     pub snapshot_age: IntGauge,
     snapshots: IntCounterVec,
+    client_tls: IntCounterVec,
+    malformed: IntCounterVec,
+}
+
+/// What a peer spoke wrongly.
+#[derive(Debug, Clone, Copy)]
+pub enum Spoken {
+    Http1,
+    Http2,
+    Tls,
+}
+
+impl Spoken {
+    const ALL: [Self; 3] = [Self::Http1, Self::Http2, Self::Tls];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http1 => "http1",
+            Self::Http2 => "http2",
+            Self::Tls => "tls",
+        }
+    }
 }
 
 /// What became of a snapshot that arrived.
@@ -64,6 +97,11 @@ impl ProxyMetrics {
         )?;
         let denied = vec("exeat_proxy_denied_total", "Requests that were refused.", &["action"])?;
         let bytes = vec("exeat_proxy_bytes_total", "Payload bytes relayed.", &["direction"])?;
+        let questions = vec(
+            "exeat_proxy_dns_questions_total",
+            "DNS questions by type of records and effect.",
+            &["type", "effect"],
+        )?;
         let metrics = Self {
             decisions: every_decision(&decisions),
             denied: Action::ALL
@@ -72,11 +110,29 @@ impl ProxyMetrics {
                 .collect(),
             bytes_out: bytes.with_label_values(&["out"]),
             bytes_in: bytes.with_label_values(&["in"]),
+            questions: every_question(&questions),
+            dns_malformed: counter(
+                "exeat_proxy_dns_malformed_total",
+                "Packets to the agent's DNS that are no question.",
+            )?,
+            rejected_connections: counter(
+                "exeat_proxy_rejected_connections_total",
+                "Connections to the proxy's own ports that were refused.",
+            )?,
             rejected_packets: counter(
                 "exeat_proxy_rejected_packets_total",
                 "Packets that the capture rules rejected.",
             )?,
+            peak: AtomicI64::new(0),
             connections_open: gauge("exeat_proxy_connections_open", "Captured connections.")?,
+            memory_held: gauge(
+                "exeat_proxy_memory_held_bytes",
+                "Memory taken for heads, held bodies and windows of the agent's connections.",
+            )?,
+            memory_refused: counter(
+                "exeat_proxy_memory_refused_total",
+                "Requests and connections for which there was no memory.",
+            )?,
             spooled_entries: gauge(
                 "exeat_proxy_audit_spooled_entries",
                 "Audit entries that the controller has not acknowledged.",
@@ -89,11 +145,25 @@ impl ProxyMetrics {
                 "exeat_proxy_audit_failures_total",
                 "Records that could not be written.",
             )?,
+            log_lines_dropped: counter(
+                "exeat_proxy_log_lines_dropped_total",
+                "Lines of the log that nobody read in time.",
+            )?,
             snapshot_age: gauge(
                 "exeat_proxy_snapshot_age_seconds",
                 "Time since the controller was last heard; -1 before the first snapshot.",
             )?,
             snapshots: vec("exeat_proxy_snapshots_total", "Snapshots received.", &["result"])?,
+            client_tls: vec(
+                "exeat_proxy_client_tls_failures_total",
+                "TLS handshakes that the agent's clients did not finish, by likely cause.",
+                &["cause"],
+            )?,
+            malformed: vec(
+                "exeat_proxy_malformed_total",
+                "Messages of the agent that break the protocol they are in.",
+                &["protocol"],
+            )?,
             registry,
         };
         metrics.begin_at_zero();
@@ -104,6 +174,12 @@ impl ProxyMetrics {
         for result in SnapshotResult::ALL {
             self.snapshots.with_label_values(&[result.as_str()]);
         }
+        for fault in ClientFault::ALL {
+            self.client_tls.with_label_values(&[fault.as_str()]);
+        }
+        for spoken in Spoken::ALL {
+            self.malformed.with_label_values(&[spoken.as_str()]);
+        }
         self.acknowledged_seq.set(-1);
         self.snapshot_age.set(-1);
     }
@@ -111,16 +187,44 @@ impl ProxyMetrics {
     /// Counts one decision as it was carried out.
     pub fn decided(&self, action: Action, verdict: Verdict, code: Code) {
         self.decisions[decision(action, verdict, code)].inc();
-        // Resolvers try the pod's search list by themselves: nobody wanted anything that was denied.
-        if verdict == Verdict::Deny && code != Code::SearchDomain {
+        // Resolvers try the pod's search list by themselves, and who says nothing asks for nothing:
+        // nobody wanted anything that was denied. Nor was it the policy that ended a handshake.
+        let own = matches!(code, Code::SearchDomain | Code::Silent | Code::ClientTls);
+        if verdict == Verdict::Deny && !own {
             self.denied[action as usize].inc();
         }
+    }
+
+    /// Counts a handshake that the agent's client did not finish.
+    pub fn client_tls(&self, fault: ClientFault) {
+        self.client_tls.with_label_values(&[fault.as_str()]).inc();
+    }
+
+    /// Counts a message that breaks its protocol.
+    pub fn malformed(&self, spoken: Spoken) {
+        self.malformed.with_label_values(&[spoken.as_str()]).inc();
+    }
+
+    /// Counts one DNS question.
+    pub fn asked(&self, of: RecordType, verdict: Verdict) {
+        self.questions[question(of, verdict)].inc();
     }
 
     /// Counts payload bytes, towards the world and back.
     pub fn relayed(&self, out: u64, back: u64) {
         self.bytes_out.inc_by(out);
         self.bytes_in.inc_by(back);
+    }
+
+    /// A connection was captured.
+    pub fn connected(&self) {
+        self.connections_open.inc();
+        self.peak.fetch_max(self.connections_open.get(), Ordering::Relaxed);
+    }
+
+    /// Most connections at once since this was last asked.
+    pub fn take_peak(&self) -> i64 {
+        self.peak.swap(self.connections_open.get(), Ordering::Relaxed)
     }
 
     pub fn snapshot(&self, result: SnapshotResult) {
@@ -155,6 +259,17 @@ fn every_decision(all: &IntCounterVec) -> Vec<IntCounter> {
     counters
 }
 
+/// The place of a question's counter.
+fn question(of: RecordType, verdict: Verdict) -> usize {
+    of as usize * VERDICTS.len() + usize::from(verdict != Verdict::Allow)
+}
+
+fn every_question(all: &IntCounterVec) -> Vec<IntCounter> {
+    let types = RecordType::LISTED.into_iter().chain([RecordType::Other]);
+    let labels = types.flat_map(|of| VERDICTS.map(|verdict| [of.as_str(), verdict.as_str()]));
+    labels.map(|labels| all.with_label_values(&labels)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +280,38 @@ mod tests {
         assert!(text.contains("exeat_proxy_denied_total{action=\"network.request\"} 0"));
         assert!(text.contains("code=\"BodyPattern\",effect=\"Deny\"} 0"));
         assert!(text.contains("exeat_proxy_rejected_packets_total 0"));
+        assert!(text.contains("exeat_proxy_dns_questions_total{effect=\"Deny\",type=\"SRV\"} 0"));
+    }
+
+    #[test]
+    fn a_question_is_counted_under_its_own_type() {
+        let metrics = ProxyMetrics::new().unwrap();
+        let types = RecordType::LISTED.into_iter().chain([RecordType::Other]);
+        for (n, of) in types.clone().enumerate() {
+            for _ in 0..=n {
+                metrics.asked(of, Verdict::Deny);
+            }
+            metrics.asked(of, Verdict::Allow);
+        }
+        let text = metrics.render();
+        for (n, of) in types.enumerate() {
+            let series = |effect: &str, count| {
+                format!(
+                    "exeat_proxy_dns_questions_total{{effect=\"{effect}\",type=\"{of}\"}} {count}\n"
+                )
+            };
+            assert!(text.contains(&series("Deny", n + 1)), "{text}");
+            assert!(text.contains(&series("Allow", 1)), "{text}");
+        }
+    }
+
+    #[test]
+    fn silence_is_counted_and_is_no_denial() {
+        let metrics = ProxyMetrics::new().unwrap();
+        metrics.decided(Action::NetworkConnect, Verdict::Deny, Code::Silent);
+        let text = metrics.render();
+        assert!(text.contains("code=\"Silent\",effect=\"Deny\"} 1"), "{text}");
+        assert!(text.contains("exeat_proxy_denied_total{action=\"network.connect\"} 0"), "{text}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Every way in which the proxy says no. Each protocol turns a [`Refusal`] into its own words.
 //!
-//! A refusal tells the agent the rule, the reason and what to do instead. It names nothing that the
-//! agent did not bring along itself: no address that a name resolved to, no pattern that matched,
-//! no other rule.
+//! A refusal tells the agent the rule, the reason and what to do instead; where no rule allows it, the
+//! rule that comes nearest. It names nothing else that the agent did not bring along itself: no
+//! address that a name resolved to, no pattern that matched.
 
 use exeat_audit::record::cut;
 use exeat_policy::Code;
@@ -32,6 +32,9 @@ pub enum Refusal {
     SniMismatch,
     #[error("the TLS handshake names no server")]
     SniMissing,
+    /// The agent's own client gave the handshake up.
+    #[error("the client gave up the TLS handshake: {0}")]
+    ClientTls(&'static str),
     #[error("the encrypted ClientHello hides which server is meant")]
     EncryptedHello,
     #[error("the request's host or port is not the one that the connection was made to")]
@@ -49,14 +52,22 @@ pub enum Refusal {
     Expectation,
     #[error("the name leads to an address that no agent may reach")]
     AddressClass,
+    #[error("the name leads to an address that this cluster keeps from agents")]
+    Excluded,
+    #[error("the port is one of the proxy's own")]
+    OwnPort,
+    #[error("the connection ended before it said what it wanted")]
+    Silent,
     #[error("the address was not given out by this proxy's DNS, or no longer stands for a name")]
     UnknownAddress,
     #[error("the body did not arrive in time")]
     BodyTimeout,
     #[error("the body broke off or was malformed")]
     BodyBroken,
-    #[error("too many large bodies are being inspected at once")]
+    #[error("too much is being read and held at once; there was no memory for ten seconds")]
     Overloaded,
+    #[error("too many requests to this server are under way at once")]
+    Crowded,
     #[error("the audit record could not be written, and nothing leaves unrecorded")]
     AuditFailure,
     #[error("the policy changed while the request was under way, and denies it now")]
@@ -67,6 +78,8 @@ pub enum Refusal {
     UpstreamUnresolved,
     #[error("the server could not be reached")]
     UpstreamUnreachable,
+    #[error("nothing moved between the agent and the server for an hour")]
+    UpstreamSilent,
     #[error("the server's certificate or TLS handshake was not accepted")]
     UpstreamTls,
     #[error("the server broke off or answered with something that is not HTTP")]
@@ -90,15 +103,19 @@ impl Refusal {
             | Self::Expectation
             | Self::BodyBroken => Code::Malformed,
             Self::AddressClass => Code::AddressClass,
-            Self::UnknownAddress => Code::DirectIp,
-            Self::BodyTimeout | Self::Overloaded => Code::Overload,
+            Self::Excluded => Code::ExcludedAddress,
+            Self::UnknownAddress | Self::OwnPort => Code::DirectIp,
+            Self::Silent => Code::Silent,
+            Self::BodyTimeout | Self::Overloaded | Self::Crowded => Code::Overload,
             Self::AuditFailure => Code::AuditUnavailable,
             Self::PolicyChanged => Code::PolicyChanged,
+            Self::ClientTls(_) => Code::ClientTls,
             Self::Abandoned => Code::Abandoned,
             Self::UpstreamTls => Code::UpstreamTls,
-            Self::UpstreamUnresolved | Self::UpstreamUnreachable | Self::UpstreamProtocol => {
-                Code::UpstreamUnreachable
-            }
+            Self::UpstreamUnresolved
+            | Self::UpstreamUnreachable
+            | Self::UpstreamSilent
+            | Self::UpstreamProtocol => Code::UpstreamUnreachable,
         }
     }
 
@@ -116,6 +133,7 @@ impl Refusal {
             self,
             Self::UpstreamUnresolved
                 | Self::UpstreamUnreachable
+                | Self::UpstreamSilent
                 | Self::UpstreamTls
                 | Self::UpstreamProtocol
         )
@@ -138,7 +156,11 @@ impl Refusal {
                 "Resolve the name, connect to the address you are given, and use that one name in \
                  TLS and HTTP. Fronting one host by another is refused everywhere."
             }
-            Self::AddressClass | Self::UnknownAddress => {
+            Self::ClientTls(_) => {
+                "Let the client trust the pod's certificate authority. A client that pins a certificate \
+                 needs a network.connect rule, under which TLS passes as it is."
+            }
+            Self::AddressClass | Self::Excluded | Self::UnknownAddress | Self::OwnPort => {
                 "Connect by name, to a host that the policy allows. Loopback, link-local, metadata \
                  and unnamed private addresses are out of reach by any spelling."
             }
@@ -149,11 +171,16 @@ impl Refusal {
             | Self::Expectation
             | Self::BodyBroken => "Send a plain, unambiguous HTTP request.",
             Self::BodyTimeout | Self::Overloaded => "Send a smaller body, or try again later.",
+            Self::Crowded => "Wait until other requests to this server have ended.",
             Self::AuditFailure => "Nothing is wrong with the request. Try again later.",
             Self::Abandoned => "Nothing is wrong with the request.",
+            Self::Silent => {
+                "Say what is wanted: a request, a ClientHello, or a protocol that a rule allows."
+            }
             Self::PolicyChanged => "Do not retry: the new policy denies this.",
             Self::UpstreamUnresolved
             | Self::UpstreamUnreachable
+            | Self::UpstreamSilent
             | Self::UpstreamTls
             | Self::UpstreamProtocol => {
                 "The policy allows this request; the fault is at the server. Try again later."

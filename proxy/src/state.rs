@@ -1,8 +1,12 @@
 //! The policies in force. None before the first snapshot: then everything is denied.
 
 use arc_swap::ArcSwapOption;
-use exeat_policy::Policies;
+use exeat_policy::cluster::Vicinity;
+use exeat_policy::normal::Host;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
+use exeat_policy::{NetworkSettings, Policies};
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinError;
@@ -12,8 +16,34 @@ use tokio::task::JoinError;
 pub struct Active {
     pub policies: Policies,
     pub audit: AuditSettings,
+    pub network: NetworkSettings,
     /// PEM; roots that upstreams may chain to beside the image's.
     pub upstream_roots: Arc<str>,
+    /// The same, and those of the cluster's API server.
+    api_server_roots: Arc<str>,
+}
+
+/// What a pod knows of its cluster.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub vicinity: Vicinity,
+    /// File with PEM certificates that the API server chains to. Read with each snapshot; where it
+    /// cannot be read, the API server is not trusted.
+    pub api_server_ca: PathBuf,
+}
+
+impl Active {
+    /// PEM; roots that this host may chain to beside the image's. Those of the cluster's API server
+    /// are for its own names alone: whoever holds their key is trusted with nothing else.
+    pub fn roots(&self, host: &Host) -> &Arc<str> {
+        let vicinity = self.policies.vicinity();
+        match host {
+            Host::Name(name) if vicinity.is_some_and(|it| it.is_api_server(name)) => {
+                &self.api_server_roots
+            }
+            _ => &self.upstream_roots,
+        }
+    }
 }
 
 /// Swapped whole at each snapshot; readers never wait.
@@ -21,15 +51,21 @@ pub struct Active {
 pub struct PolicyState {
     active: ArcSwapOption<Active>,
     changes: watch::Sender<u64>,
+    cluster: Option<Cluster>,
 }
 
 impl Default for PolicyState {
     fn default() -> Self {
-        Self { active: ArcSwapOption::empty(), changes: watch::Sender::new(0) }
+        Self::within(None)
     }
 }
 
 impl PolicyState {
+    /// For a pod of a cluster; none for an agent outside of one.
+    pub fn within(cluster: Option<Cluster>) -> Self {
+        Self { active: ArcSwapOption::empty(), changes: watch::Sender::new(0), cluster }
+    }
+
     /// What is in force now; none: deny everything.
     pub fn load(&self) -> Option<Arc<Active>> {
         self.active.load_full()
@@ -42,10 +78,18 @@ impl PolicyState {
 
     /// Compiles and swaps. Open connections learn of it through [`subscribe`](Self::subscribe).
     pub fn replace(&self, snapshot: &Snapshot) -> Arc<Active> {
+        let vicinity = self.cluster.as_ref().map(|cluster| cluster.vicinity.clone());
+        let ca = self.cluster.as_ref().and_then(|cluster| {
+            let read = fs::read_to_string(&cluster.api_server_ca);
+            read.inspect_err(|error| tracing::debug!(%error, "The API server is not trusted")).ok()
+        });
+        let roots = snapshot.upstream_roots.as_str();
         let active = Arc::new(Active {
-            policies: Policies::compile(snapshot),
+            policies: Policies::compile_within(snapshot, vicinity),
             audit: snapshot.audit,
-            upstream_roots: snapshot.upstream_roots.as_str().into(),
+            network: snapshot.network.clone(),
+            upstream_roots: roots.into(),
+            api_server_roots: format!("{roots}\n{}", ca.unwrap_or_default()).into(),
         });
         self.active.store(Some(Arc::clone(&active)));
         self.changes.send_modify(|n| *n += 1);

@@ -11,6 +11,8 @@ use super::pod::{Place, PodView};
 use super::refusal::Refusal;
 use super::review::{Request, Verdict};
 use super::scope::{Labels, Scope, scope};
+use super::settings::SystemTrust;
+use super::trust;
 use super::uid;
 
 /// `/mutate-pod`: the patch that makes a pod an agent's pod.
@@ -47,8 +49,12 @@ pub(super) async fn mutate(state: &AdmissionState, request: &Request) -> Verdict
     let Some(uid) = uid::draw(&pod) else {
         return Verdict::Unknown("no uid could be drawn for the proxy; try again".to_owned());
     };
-    let after = inject(&pod, parts(&state.settings, &ca, uid));
-    Verdict::Allow { warnings: warnings(&pod), patch: Some(patch(&pod.raw, &after)) }
+    // A bad value has been refused above.
+    let system = trust::asked(&pod, state.settings.system_trust).unwrap_or(SystemTrust::Leave);
+    let after = inject(&pod, parts(&state.settings, &ca, uid), system);
+    let mut warnings = warnings(&pod);
+    warnings.extend(trust::warnings(&pod, system));
+    Verdict::Allow { warnings, patch: Some(patch(&pod.raw, &after)) }
 }
 
 /// `/validate-pod` for CREATE: the pod as it will be stored.
@@ -83,6 +89,7 @@ pub(super) async fn validate(state: &AdmissionState, request: &Request) -> Verdi
 /// What a new pod may not have. Shared with the warnings about workloads.
 pub(super) fn at_creation(pod: &PodView<'_>) -> Vec<Refusal> {
     let mut found = forbidden(pod);
+    found.extend(trust::asked(pod, SystemTrust::Leave).err());
     if pod.containers().iter().any(|c| c.place == Place::Ephemeral) {
         let field = format!("{}spec.ephemeralContainers", pod.prefix);
         let problem = "a new pod has no ephemeral containers";

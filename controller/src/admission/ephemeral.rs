@@ -10,6 +10,7 @@ use super::inject::patch;
 use super::pod::{Place, PodView};
 use super::refusal::Refusal;
 use super::review::{Request, Verdict};
+use super::settings::SystemTrust;
 use exeat_api::pod::is_reserved;
 use std::collections::BTreeSet;
 
@@ -83,7 +84,7 @@ fn hardened(old: &PodView<'_>, new: &PodView<'_>) -> serde_json::Value {
     let list = after.pointer_mut("/spec/ephemeralContainers").and_then(|l| l.as_array_mut());
     for container in list.into_iter().flatten() {
         if !container["name"].as_str().is_some_and(|n| there.contains(n)) {
-            harden::apply(container, seccomp);
+            harden::apply(container, seccomp, Place::Ephemeral, SystemTrust::Leave);
         }
     }
     after

@@ -2,11 +2,10 @@
 //! that its clients trust the proxy. [`apply`] is what mutation does; [`check`] is what
 //! validation demands of the result, whoever produced it.
 
-use super::pod::{ContainerView, PodView};
+use super::pod::{ContainerView, Place, PodView};
 use super::refusal::Refusal;
-use exeat_api::pod::{
-    BUNDLE_FILE, CA_FILE, TRUST_PATH, TRUST_STORE_FILE, TRUST_STORE_PASSWORD, TRUST_VOLUME,
-};
+use super::settings::SystemTrust;
+use super::trust::{self, array};
 use k8s_openapi::api::core::v1::SecurityContext;
 use serde_json::{Map, Value, json};
 
@@ -54,52 +53,17 @@ pub(super) const FORBIDDEN_CAPABILITIES: [&str; 34] = [
     "WAKE_ALARM",
 ];
 
-/// Variables by which clients find the bundle of roots that holds the pod's own CA.
-const BUNDLE_VARIABLES: [&str; 6] = [
-    "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-    "AWS_CA_BUNDLE",
-    "PIP_CERT",
-];
-/// Variables that add one certificate to a client's own roots.
-const EXTRA_VARIABLES: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
-
-/// A JVM reads no bundle of PEM. It says on its standard error that it read this variable.
-const JAVA_VARIABLE: &str = "JAVA_TOOL_OPTIONS";
-
 /// Hardens a container of the agent's and lets it trust the proxy. What the author wrote stays,
 /// unless it is weaker; what is forbidden has been refused before.
-pub(super) fn apply(container: &mut Value, pod_has_seccomp: bool) {
+pub(super) fn apply(
+    container: &mut Value,
+    pod_has_seccomp: bool,
+    place: Place,
+    system: SystemTrust,
+) {
     let Some(container) = container.as_object_mut() else { return };
     harden(object(container, "securityContext"), pod_has_seccomp);
-    let mounts = array(container, "volumeMounts");
-    if !mounts.iter().any(|m| m["name"] == TRUST_VOLUME) {
-        mounts.push(trust_mount());
-    }
-    let env = array(container, "env");
-    let bundle = BUNDLE_VARIABLES.map(|name| (name, BUNDLE_FILE));
-    let extra = EXTRA_VARIABLES.map(|name| (name, CA_FILE));
-    let files = bundle.into_iter().chain(extra);
-    let java = format!(
-        "-Djavax.net.ssl.trustStore={TRUST_PATH}/{TRUST_STORE_FILE} \
-         -Djavax.net.ssl.trustStoreType=PKCS12 \
-         -Djavax.net.ssl.trustStorePassword={TRUST_STORE_PASSWORD}"
-    );
-    let values = files
-        .map(|(name, file)| (name, format!("{TRUST_PATH}/{file}")))
-        .chain([(JAVA_VARIABLE, java)]);
-    for (name, value) in values {
-        if !env.iter().any(|e| e["name"] == name) {
-            env.push(json!({"name": name, "value": value}));
-        }
-    }
-}
-
-/// The one mount of ours that an agent container has.
-pub(super) fn trust_mount() -> Value {
-    json!({"name": TRUST_VOLUME, "mountPath": TRUST_PATH, "readOnly": true})
+    trust::apply(container, place, system);
 }
 
 /// What is missing from a container of an injected pod.
@@ -123,16 +87,7 @@ pub(super) fn check(pod: &PodView<'_>, c: &ContainerView<'_>) -> Vec<Refusal> {
         let problem = "must be set in an agent container, or in its pod";
         found.push(Refusal::new(format!("{at}.seccompProfile"), problem, LATER));
     }
-    let mounts: Vec<&Value> = c.raw["volumeMounts"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|m| m["name"] == TRUST_VOLUME)
-        .collect();
-    if mounts != [&trust_mount()] {
-        let problem = format!("must mount {TRUST_VOLUME} once, read-only, at {TRUST_PATH}");
-        found.push(Refusal::new(format!("{}.volumeMounts", c.field), problem, LATER));
-    }
+    found.extend(trust::check(c, LATER));
     found
 }
 
@@ -171,18 +126,6 @@ fn object<'a>(parent: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<Stri
     match entry {
         Value::Object(map) => map,
         _ => unreachable!("made an object just above"),
-    }
-}
-
-/// The array at a key, made when absent.
-fn array<'a>(parent: &'a mut Map<String, Value>, key: &str) -> &'a mut Vec<Value> {
-    let entry = parent.entry(key).or_insert_with(|| json!([]));
-    if !entry.is_array() {
-        *entry = json!([]);
-    }
-    match entry {
-        Value::Array(list) => list,
-        _ => unreachable!("made an array just above"),
     }
 }
 

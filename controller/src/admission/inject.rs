@@ -6,12 +6,13 @@
 
 use super::harden;
 use super::pod::{Place, PodView};
-use super::settings::InjectionSettings;
+use super::settings::{InjectionSettings, SystemTrust};
 use exeat_api::labels::{INJECTED_ANNOTATION, INJECTED_VERSION, POD_LABEL, POD_LABEL_AGENT};
 use exeat_api::pod::{
-    IDENTITY_PATH, IDENTITY_VOLUME, INIT_COMMAND, INIT_CONTAINER, KEYS_PATH, KEYS_VOLUME,
-    PROXY_COMMAND, PROXY_CONTAINER, SPOOL_PATH, SPOOL_VOLUME, SPOOL_VOLUME_SIZE, TOKEN_FILE,
-    TRUST_PATH, TRUST_VOLUME,
+    API_SERVER_CA_CONFIG_MAP, API_SERVER_CA_FILE, API_SERVER_CA_KEY, IDENTITY_PATH,
+    IDENTITY_VOLUME, INIT_COMMAND, INIT_CONTAINER, KEYS_PATH, KEYS_VOLUME, PROXY_COMMAND,
+    PROXY_CONTAINER, SPOOL_PATH, SPOOL_VOLUME, SPOOL_VOLUME_SIZE, TOKEN_FILE, TRUST_PATH,
+    TRUST_VOLUME,
 };
 use exeat_api::{audiences, env, paths, ports};
 use json_patch::{AddOperation, Patch, PatchOperation, jsonptr::PointerBuf};
@@ -34,7 +35,7 @@ pub(super) fn parts(settings: &InjectionSettings, control_ca: &str, uid: i64) ->
 }
 
 /// The pod as it should be. `raw` is a pod that was found free of anything forbidden.
-pub(super) fn inject(pod: &PodView<'_>, parts: Parts) -> Value {
+pub(super) fn inject(pod: &PodView<'_>, parts: Parts, system: SystemTrust) -> Value {
     let mut out = pod.raw.clone().into_owned();
     set(&mut out, &["metadata", "labels", POD_LABEL], json!(POD_LABEL_AGENT));
     set(&mut out, &["metadata", "annotations", INJECTED_ANNOTATION], json!(INJECTED_VERSION));
@@ -42,7 +43,7 @@ pub(super) fn inject(pod: &PodView<'_>, parts: Parts) -> Value {
     for place in [Place::Init, Place::Main] {
         let mut list = take_list(&mut out, place.key());
         for container in &mut list {
-            harden::apply(container, seccomp);
+            harden::apply(container, seccomp, place, system);
         }
         if place == Place::Init {
             list.splice(0..0, [parts.init.clone(), parts.proxy.clone()]);
@@ -176,6 +177,11 @@ fn volumes() -> Vec<Value> {
         json!({"name": IDENTITY_VOLUME, "projected": {"defaultMode": 420, "sources": [
             {"serviceAccountToken": {
                 "audience": audiences::PROXY, "expirationSeconds": 3600, "path": TOKEN_FILE,
+            }},
+            // Not every cluster has it; without it the proxy trusts no API server.
+            {"configMap": {
+                "name": API_SERVER_CA_CONFIG_MAP, "optional": true,
+                "items": [{"key": API_SERVER_CA_KEY, "path": API_SERVER_CA_FILE}],
             }},
         ]}}),
     ]

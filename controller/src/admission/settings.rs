@@ -1,5 +1,7 @@
 //! What the injected parts are made of, from the controller's flags.
 
+use clap::ValueEnum;
+use exeat_api::labels::{SYSTEM_TRUST_LEAVE, SYSTEM_TRUST_REPLACE};
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -20,6 +22,29 @@ pub struct InjectionSettings {
     pub cluster_domain: String,
     /// Tracing filter of the proxy.
     pub log: String,
+    /// Where a pod's annotation does not say otherwise.
+    pub system_trust: SystemTrust,
+}
+
+/// What becomes of the roots that an agent's image holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum SystemTrust {
+    /// The pod's bundle is mounted over them.
+    Replace,
+    /// They stay.
+    Leave,
+}
+
+impl SystemTrust {
+    pub(super) const ALL: [Self; 2] = [Self::Replace, Self::Leave];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Replace => SYSTEM_TRUST_REPLACE,
+            Self::Leave => SYSTEM_TRUST_LEAVE,
+        }
+    }
 }
 
 /// Where the certificates come from that the control API's own may chain to.

@@ -59,10 +59,10 @@ impl Row {
     }
 
     /// How many denials the entry stands for. A resolver that tries its search list wants nothing
-    /// that is denied: that is none.
+    /// that is denied, and who says nothing asks for nothing: that is none.
     pub(super) fn denials(&self) -> u64 {
         match self.record.code.as_deref() {
-            Some("SearchDomain") => 0,
+            Some("SearchDomain" | "Silent") => 0,
             _ => self.record.denials(),
         }
     }

@@ -1,4 +1,5 @@
-//! What the cluster looks like, in memory: policies, namespaces, agent pods and NetworkPolicies.
+//! What the cluster looks like, in memory: policies, namespaces, agent pods, NetworkPolicies, and the
+//! Services that rules may name.
 //!
 //! Writers are the watches; readers are admission, publish and reconcile. A policy object that
 //! cannot be read stays in the index as a policy that denies, over everything it could have
@@ -8,14 +9,17 @@
 mod pod;
 mod policy;
 mod selector;
+mod services;
 
 pub use pod::PodInfo;
 pub use policy::{Selection, StoredPolicy};
 pub use selector::{Selector, SelectorError};
+pub use services::{Named, ServiceInfo, ServicePort, SliceInfo};
 
 use exeat_api::labels::{NAMESPACE_LABEL, NAMESPACE_LABEL_ALL};
 use exeat_policy::source::PolicySource;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use services::Services;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
@@ -31,16 +35,20 @@ pub enum Kind {
     Namespaces,
     Pods,
     NetworkPolicies,
+    Services,
+    EndpointSlices,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::AgentPolicies,
         Self::ClusterAgentPolicies,
         Self::Namespaces,
         Self::Pods,
         Self::NetworkPolicies,
+        Self::Services,
+        Self::EndpointSlices,
     ];
 }
 
@@ -64,6 +72,8 @@ pub enum Object {
     Namespace(String, NamespaceInfo),
     Pod(Box<PodInfo>),
     NetworkPolicy(Box<NetworkPolicy>),
+    Service(Box<ServiceInfo>),
+    EndpointSlice(Box<SliceInfo>),
 }
 
 /// Name of an object within its kind; the namespace is empty for cluster-scoped kinds.
@@ -94,6 +104,7 @@ struct State {
     namespaces: BTreeMap<Key, NamespaceInfo>,
     pods: BTreeMap<Key, Arc<PodInfo>>,
     network_policies: BTreeMap<Key, Arc<NetworkPolicy>>,
+    behind: Services,
     listed: BTreeSet<Kind>,
 }
 
@@ -200,6 +211,39 @@ impl Index {
         self.read(|state| state.network_policies.values().cloned().collect())
     }
 
+    /// A Service, if it exists.
+    pub fn service(&self, key: &Key) -> Option<Arc<ServiceInfo>> {
+        self.read(|state| state.behind.services.get(key).cloned())
+    }
+
+    /// The names of the Services of a namespace.
+    pub fn services_of(&self, namespace: &str) -> Vec<Key> {
+        self.read(|state| {
+            let own = state.behind.services.range(Key::new(namespace, "")..);
+            own.map(|(key, _)| key).take_while(|key| key.namespace == namespace).cloned().collect()
+        })
+    }
+
+    /// What stands behind a Service.
+    pub fn slices(&self, service: &Key) -> Vec<Arc<SliceInfo>> {
+        self.read(|state| {
+            let own = state.behind.slices.range(Key::new(service.namespace.as_str(), "")..);
+            own.take_while(|(key, _)| key.namespace == service.namespace)
+                .map(|(_, slice)| slice)
+                .filter(|slice| slice.service == service.name)
+                .cloned()
+                .collect()
+        })
+    }
+
+    /// Says which Services readers are woken for from now on.
+    pub fn name_services(&self, named: Named) {
+        self.write(|state| {
+            state.behind.named = named;
+            false
+        });
+    }
+
     /// Stores an object, replacing what was there.
     pub fn apply(&self, kind: Kind, key: Key, object: Object) {
         self.write(|state| state.insert(kind, key, object));
@@ -251,6 +295,8 @@ impl State {
             Kind::Namespaces => self.namespaces.keys().cloned().collect(),
             Kind::Pods => self.pods.keys().cloned().collect(),
             Kind::NetworkPolicies => self.network_policies.keys().cloned().collect(),
+            Kind::Services => self.behind.services.keys().cloned().collect(),
+            Kind::EndpointSlices => self.behind.slices.keys().cloned().collect(),
         }
     }
 
@@ -261,6 +307,8 @@ impl State {
             Kind::Namespaces => self.namespaces.remove(key).is_some(),
             Kind::Pods => self.pods.remove(key).is_some(),
             Kind::NetworkPolicies => self.network_policies.remove(key).is_some(),
+            Kind::Services => self.behind.remove_service(key),
+            Kind::EndpointSlices => self.behind.remove_slice(key),
         }
     }
 
@@ -275,6 +323,8 @@ impl State {
             Object::NetworkPolicy(policy) => {
                 put(&mut self.network_policies, key, Arc::new(*policy))
             }
+            Object::Service(service) => self.behind.insert_service(key, *service),
+            Object::EndpointSlice(slice) => self.behind.insert_slice(key, *slice),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Policies, as the index keeps them.
 
 use super::{Labels, Selector};
+use exeat_policy::DeniedNames;
 use exeat_policy::snapshot::AuditSettings;
 use exeat_policy::source::PolicySource;
 use k8s_openapi::api::networking::v1::NetworkPolicyIngressRule;
@@ -14,6 +15,7 @@ pub struct StoredPolicy {
     pub selection: Selection,
     pub ingress: Vec<NetworkPolicyIngressRule>,
     pub audit: AuditSettings,
+    pub denied_names: DeniedNames,
     /// As last seen in the object's status; reconcile compares with these before it writes.
     pub conditions: Vec<Condition>,
     /// The object's whole status, for the same purpose.

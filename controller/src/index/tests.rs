@@ -21,6 +21,7 @@ fn policy(tier: Tier, namespace: &str, name: &str, pods: serde_json::Value) -> O
         },
         ingress: Vec::new(),
         audit: AuditSettings::default(),
+        denied_names: Default::default(),
         conditions: Vec::new(),
         status: serde_json::Value::Null,
     }))

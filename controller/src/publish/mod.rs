@@ -18,9 +18,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use exeat_api::paths;
 use exeat_api::snapshots::KEEP_ALIVE;
+use exeat_policy::NetworkSettings;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use futures::Stream;
 use http::{HeaderMap, StatusCode, header};
+use ipnet::IpNet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,24 +46,27 @@ pub struct PublishState {
     metrics: Arc<Metrics>,
     trust: Arc<Trust>,
     upstream_roots: Arc<String>,
+    excluded: Arc<[IpNet]>,
     streams: Arc<Semaphore>,
     pods: PerKey<String>,
     stop: CancellationToken,
 }
 
 impl PublishState {
-    /// `upstream_roots` is PEM that goes into every snapshot; `stop` ends the streams.
+    /// `upstream_roots` is PEM, and `excluded` are ranges, that go into every snapshot; `stop` ends
+    /// the streams.
     pub fn new(
         index: Arc<Index>,
         identities: Arc<Identities>,
         metrics: Arc<Metrics>,
         trust: Arc<Trust>,
         upstream_roots: Arc<String>,
+        excluded: Arc<[IpNet]>,
         stop: CancellationToken,
     ) -> Self {
         let streams = Arc::new(Semaphore::new(STREAMS));
         let pods = PerKey::new(STREAMS_OF_A_POD);
-        Self { index, identities, metrics, trust, upstream_roots, streams, pods, stop }
+        Self { index, identities, metrics, trust, upstream_roots, excluded, streams, pods, stop }
     }
 }
 
@@ -119,6 +124,14 @@ fn snapshot(state: &PublishState, identity: &PodIdentity) -> Option<Snapshot> {
         generation,
         pod_uid: pod.uid.clone(),
         audit: unite(policies.iter().map(|policy| policy.audit)),
+        network: NetworkSettings {
+            denied_names: policies
+                .iter()
+                .map(|policy| policy.denied_names)
+                .max()
+                .unwrap_or_default(),
+            excluded: state.excluded.to_vec(),
+        },
         policies: policies.iter().map(|policy| policy.source.clone()).collect(),
         upstream_roots: state.upstream_roots.to_string(),
         control_roots: state.trust.bundle().to_string(),

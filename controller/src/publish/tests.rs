@@ -2,6 +2,7 @@ use super::*;
 use crate::identity::{IdentityError, Reviewer, User};
 use crate::index::{Key, Kind, NamespaceInfo, Object, PodInfo, Selection, StoredPolicy};
 use exeat_api::audiences;
+use exeat_policy::DeniedNames;
 use exeat_policy::snapshot::{Durability, OnFailure};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
 use futures::future::BoxFuture;
@@ -44,7 +45,7 @@ impl Reviewer for Fake {
     }
 }
 
-fn policy(name: &str, audit: AuditSettings) -> Object {
+fn policy(name: &str, audit: AuditSettings, denied_names: DeniedNames) -> Object {
     Object::Policy(Box::new(StoredPolicy {
         uid: name.to_owned(),
         source: PolicySource {
@@ -66,6 +67,7 @@ fn policy(name: &str, audit: AuditSettings) -> Object {
         },
         ingress: vec![],
         audit,
+        denied_names,
         conditions: vec![],
         status: serde_json::Value::Null,
     }))
@@ -99,6 +101,7 @@ fn state(index: &Arc<Index>) -> PublishState {
         Metrics::new().unwrap(),
         Trust::fixed("control"),
         Arc::new("roots".to_owned()),
+        ["198.51.100.0/24".parse().unwrap()].into(),
         CancellationToken::new(),
     )
 }
@@ -129,13 +132,24 @@ async fn a_proxy_gets_its_policies_and_every_change_of_them() {
     assert_eq!((first.pod_uid.as_str(), first.policies.len()), ("pod-uid-of-a", 0));
     assert_eq!((first.upstream_roots.as_str(), first.control_roots.as_str()), ("roots", "control"));
     let lax = AuditSettings { durability: Durability::Spooled, on_failure: OnFailure::Allow };
-    index.apply(Kind::AgentPolicies, Key::new("agents", "a"), policy("a", lax));
+    index.apply(
+        Kind::AgentPolicies,
+        Key::new("agents", "a"),
+        policy("a", lax, DeniedNames::Refuse),
+    );
     let second = line(&mut body).await.unwrap();
     assert_eq!((second.policies.len(), second.audit), (1, lax));
     let strict =
         AuditSettings { durability: Durability::Acknowledged, on_failure: OnFailure::Deny };
-    index.apply(Kind::AgentPolicies, Key::new("agents", "b"), policy("b", strict));
-    assert_eq!(line(&mut body).await.unwrap().audit, strict, "the stricter value wins");
+    index.apply(
+        Kind::AgentPolicies,
+        Key::new("agents", "b"),
+        policy("b", strict, DeniedNames::Explain),
+    );
+    let third = line(&mut body).await.unwrap();
+    assert_eq!(third.audit, strict, "the stricter value wins");
+    assert_eq!(third.network.denied_names, DeniedNames::Refuse, "the stricter value wins");
+    assert_eq!(third.network.excluded, ["198.51.100.0/24".parse().unwrap()]);
     index.delete(Kind::Pods, &Key::new("agents", "pod-name-of-a"));
     assert!(line(&mut body).await.is_none(), "the stream ends with its pod");
 }

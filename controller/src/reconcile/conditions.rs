@@ -2,8 +2,8 @@
 
 use super::isolation::Widening;
 use crate::index::{PodInfo, StoredPolicy};
-use exeat_policy::compile_policy;
 use exeat_policy::snapshot::Snapshot;
+use exeat_policy::{NetworkSettings, compile_policy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ pub struct Facts {
     pub pods: Vec<Arc<PodInfo>>,
     /// NetworkPolicies that are not in place, and why.
     pub unprogrammed: Vec<String>,
+    /// Services that rules name and that could not be opened, in words.
+    pub notes: Vec<String>,
     pub widened: Vec<Widening>,
 }
 
@@ -42,6 +44,7 @@ fn digest(policy: &StoredPolicy) -> String {
         pod_uid: String::new(),
         policies: vec![policy.source.clone()],
         audit: policy.audit,
+        network: NetworkSettings { denied_names: policy.denied_names, ..Default::default() },
         upstream_roots: String::new(),
         control_roots: String::new(),
     };
@@ -107,8 +110,15 @@ fn accepted(policy: &StoredPolicy) -> Finding {
 }
 
 fn programmed(facts: &Facts) -> Finding {
-    if facts.unprogrammed.is_empty() {
+    if facts.unprogrammed.is_empty() && facts.notes.is_empty() {
         return Finding::new(true, "Applied", "The NetworkPolicies are in place.");
+    }
+    if facts.unprogrammed.is_empty() {
+        let text = format!(
+            "The NetworkPolicies are in place, but for what rules name and is not there: {}",
+            listed(facts.notes.clone(), "; ")
+        );
+        return Finding::new(true, "AppliedInPart", text);
     }
     Finding::new(false, "NotApplied", listed(facts.unprogrammed.clone(), "; "))
 }
@@ -216,6 +226,17 @@ mod tests {
             assert_eq!((found_status.as_str(), found_reason.as_str()), (status, reason));
             assert!(message.contains(part), "{message}");
         }
+    }
+
+    /// A Service may come later: the policy is in force without it.
+    #[test]
+    fn a_service_that_is_not_there_is_told_and_breaks_nothing() {
+        let notes = vec!["Service prod/orders does not exist".to_owned()];
+        let facts = Facts { notes, ..Facts::default() };
+        let (status, reason, message) = found(&policy(json!([])), &facts, "Programmed");
+        assert_eq!((status.as_str(), reason.as_str()), ("True", "AppliedInPart"));
+        assert!(message.contains("prod/orders"), "{message}");
+        assert_eq!(found(&policy(json!([])), &facts, "Ready").0, "True");
     }
 
     #[test]

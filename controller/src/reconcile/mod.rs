@@ -8,17 +8,18 @@ mod conditions;
 mod isolation;
 mod lease;
 mod network;
+mod services;
 mod write;
 
 pub use conditions::{Facts, conditions, status};
 pub use isolation::{Widening, widenings};
 pub use lease::{Leadership, campaign, resign};
-pub use network::{Surroundings, network_policy};
+pub use network::{Desired, Surroundings, network_policy};
 
-use crate::index::{Index, Key, PodInfo, StoredPolicy};
+use crate::index::{Index, Key, Named, PodInfo, StoredPolicy};
 use crate::metrics::{Metrics, POLICY_STATES, PROTECTIONS};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use write::Writer;
@@ -46,6 +47,9 @@ pub struct Reconciler {
 struct Plan {
     policy: Arc<StoredPolicy>,
     network: BTreeMap<Key, NetworkPolicy>,
+    /// Services that could not be opened, and those that are named.
+    notes: Vec<String>,
+    named: Named,
     pods: Vec<Arc<PodInfo>>,
 }
 
@@ -56,6 +60,7 @@ impl Reconciler {
     /// Reconciles for ever; writes only while the Lease is held.
     pub async fn run(self) {
         let mut changes = self.index.subscribe();
+        let mut known = Named::default();
         let mut writer = Writer::new(self.client.clone(), self.metrics.clone(), &self.replica);
         loop {
             changes.borrow_and_update();
@@ -64,8 +69,15 @@ impl Reconciler {
             self.metrics.leader.set(i64::from(leads));
             if self.index.synced() {
                 self.count_pods();
-                let plans = plans(&self.index, &self.around);
-                failed = self.round(&plans, leads, &mut writer).await;
+                let mut found = plans(&self.index, &self.around);
+                let now = named(&found);
+                if now != known {
+                    // Once more: what changed in between has woken nobody.
+                    self.index.name_services(now.clone());
+                    known = now;
+                    found = plans(&self.index, &self.around);
+                }
+                failed = self.round(&found, leads, &mut writer).await;
             }
             // Leadership comes without a change of the index.
             let pause = match (failed, leads) {
@@ -135,7 +147,7 @@ impl Reconciler {
             widened.extend(widenings(&others, &plan.pods));
         }
         widened.sort();
-        Facts { pods: plan.pods.clone(), unprogrammed, widened }
+        Facts { pods: plan.pods.clone(), unprogrammed, notes: plan.notes.clone(), widened }
     }
 
     fn count_pods(&self) {
@@ -197,6 +209,7 @@ fn plans(index: &Index, around: &Surroundings) -> Vec<Plan> {
                 })
                 .cloned()
                 .collect();
+            let (mut notes, mut named) = (BTreeSet::new(), Named::default());
             let network = namespaces
                 .iter()
                 .filter(|(name, info)| {
@@ -207,14 +220,29 @@ fn plans(index: &Index, around: &Surroundings) -> Vec<Plan> {
                             || pods.iter().any(|pod| pod.namespace == **name))
                 })
                 .filter_map(|(name, info)| {
-                    let desired = network_policy(&policy, name, info.agents_only(), around)?;
-                    let key = Key::new(name.as_str(), desired.metadata.name.clone()?);
-                    Some((key, desired))
+                    let agents_only = info.agents_only();
+                    let desired = network_policy(&policy, name, agents_only, around, index)?;
+                    notes.extend(desired.notes);
+                    join(&mut named, desired.named);
+                    let key = Key::new(name.as_str(), desired.object.metadata.name.clone()?);
+                    Some((key, desired.object))
                 })
                 .collect();
-            Plan { policy, network, pods }
+            Plan { policy, network, notes: notes.into_iter().collect(), named, pods }
         })
         .collect()
+}
+
+/// The Services that any plan names.
+fn named(plans: &[Plan]) -> Named {
+    let mut all = Named::default();
+    plans.iter().for_each(|plan| join(&mut all, plan.named.clone()));
+    all
+}
+
+fn join(all: &mut Named, more: Named) {
+    all.services.extend(more.services);
+    all.namespaces.extend(more.namespaces);
 }
 
 #[cfg(test)]

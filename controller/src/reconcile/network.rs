@@ -1,15 +1,19 @@
 //! NetworkPolicies: the smallest layer-4 superset of a policy's rules, as pure values.
 //!
 //! NetworkPolicies cannot say names, so a rule over names opens every address that is neither
-//! private nor special, on the rule's ports; the proxy narrows that down. A policy that does not
+//! private nor special, on the rule's ports; the proxy narrows that down. A rule over a Service of the
+//! cluster opens what stands behind it ([`super::services`]). A policy that does not
 //! compile opens nothing but DNS and the control API.
 
-use crate::index::StoredPolicy;
+use super::services::{Found, Wanted};
+use crate::index::{Index, Named, StoredPolicy};
 use exeat_api::labels::{OWNER_LABEL, POD_LABEL, POD_LABEL_AGENT};
 use exeat_api::{objects, ports};
 use exeat_crds::{AGENT_POLICY, API_VERSION, CLUSTER_AGENT_POLICY};
 use exeat_policy::action::{Action, Effect};
+use exeat_policy::cluster::Vicinity;
 use exeat_policy::compile_policy;
+use exeat_policy::normal::Name;
 use exeat_policy::pattern::HostPattern;
 use exeat_policy::source::{Mode, Tier};
 use ipnet::IpNet;
@@ -52,6 +56,18 @@ pub struct Surroundings {
     pub excluded: Vec<IpNet>,
     /// Namespaces that may scrape the proxies; empty: anybody.
     pub metrics_from: Vec<String>,
+    /// The DNS domain of Services; empty: rules name none.
+    pub cluster_domain: String,
+}
+
+/// A NetworkPolicy, and what it was made of.
+#[derive(Debug)]
+pub struct Desired {
+    pub object: NetworkPolicy,
+    /// Services that could not be opened, in words.
+    pub notes: Vec<String>,
+    /// Services that its rules name: when one of them changes, so does it.
+    pub named: Named,
 }
 
 /// The NetworkPolicy of `policy` in `namespace`. A Guardrail has none.
@@ -60,7 +76,8 @@ pub fn network_policy(
     namespace: &str,
     agents_only: bool,
     around: &Surroundings,
-) -> Option<NetworkPolicy> {
+    index: &Index,
+) -> Option<Desired> {
     let kind = match policy.source.origin.tier {
         Tier::Guardrail => return None,
         Tier::Namespaced => AGENT_POLICY,
@@ -71,7 +88,8 @@ pub fn network_policy(
         ("app.kubernetes.io/managed-by".to_owned(), "exeat-controller".to_owned()),
         (OWNER_LABEL.to_owned(), policy.uid.clone()),
     ]);
-    Some(NetworkPolicy {
+    let (egress, found) = egress(policy, namespace, around, index);
+    let object = NetworkPolicy {
         metadata: ObjectMeta {
             name: Some(name(kind, &origin.name)),
             namespace: Some(namespace.to_owned()),
@@ -90,9 +108,10 @@ pub fn network_policy(
             pod_selector: Some(pods(&policy.selection.pod_selector, agents_only)),
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
             ingress: Some(ingress(policy, around)),
-            egress: Some(egress(policy, around)),
+            egress: Some(egress),
         }),
-    })
+    };
+    Some(Desired { object, notes: found.notes, named: found.named })
 }
 
 /// `agentpolicy-<name>`, cut with a digest where that is too long. The prefixes of the two kinds
@@ -134,9 +153,17 @@ fn ingress(policy: &StoredPolicy, around: &Surroundings) -> Vec<NetworkPolicyIng
     own.chain([metrics]).collect()
 }
 
-fn egress(policy: &StoredPolicy, around: &Surroundings) -> Vec<NetworkPolicyEgressRule> {
+fn egress(
+    policy: &StoredPolicy,
+    namespace: &str,
+    around: &Surroundings,
+    index: &Index,
+) -> (Vec<NetworkPolicyEgressRule>, Found) {
     let mut rules = vec![dns(around), control(around)];
-    let Ok(compiled) = compile_policy(&policy.source) else { return rules };
+    let Ok(compiled) = compile_policy(&policy.source) else { return (rules, Found::default()) };
+    let domain = Name::parse(&around.cluster_domain).ok();
+    let vicinity = domain.map(|domain| Vicinity::new(namespace, &domain));
+    let mut services = Wanted::default();
     // Ports by destination; an empty set is every port.
     let mut nets: BTreeMap<IpNet, Ports> = BTreeMap::new();
     let mut names = Ports::default();
@@ -145,11 +172,19 @@ fn egress(policy: &StoredPolicy, around: &Surroundings) -> Vec<NetworkPolicyEgre
             continue;
         }
         let ports = rule.pattern.layer4_ports();
+        let host = vicinity.as_ref().map(|vicinity| vicinity.allowed(&rule.pattern));
+        let is_service = vicinity
+            .iter()
+            .zip(&host)
+            .any(|(vicinity, host)| services.take(vicinity, host, &ports));
         match rule.pattern.host {
             HostPattern::Net(net) => nets.entry(net.trunc()).or_default().add(&ports),
+            _ if is_service => {}
             _ => names.add(&ports),
         }
     }
+    let mut found = services.find(index);
+    names.join(&found.world);
     if policy.source.mode == Mode::Observe {
         names.add(&[]);
     }
@@ -159,20 +194,30 @@ fn egress(policy: &StoredPolicy, around: &Surroundings) -> Vec<NetworkPolicyEgre
     for (net, ports) in nets {
         rules.push(opened(vec![block(net, Vec::new())], &ports));
     }
-    rules
+    rules.append(&mut found.rules);
+    (rules, found)
 }
 
 /// A set of ports that can be "all".
 #[derive(Debug, Default)]
-struct Ports {
+pub(super) struct Ports {
     all: bool,
     some: BTreeSet<u16>,
 }
 
 impl Ports {
-    fn add(&mut self, ports: &[u16]) {
+    pub(super) fn add(&mut self, ports: &[u16]) {
         self.all |= ports.is_empty();
         self.some.extend(ports);
+    }
+
+    pub(super) fn join(&mut self, other: &Self) {
+        self.all |= other.all;
+        self.some.extend(&other.some);
+    }
+
+    pub(super) fn has(&self, port: u16) -> bool {
+        self.all || self.some.contains(&port)
     }
 
     fn any(&self) -> bool {
@@ -180,7 +225,7 @@ impl Ports {
     }
 }
 
-fn opened(to: Vec<NetworkPolicyPeer>, ports: &Ports) -> NetworkPolicyEgressRule {
+pub(super) fn opened(to: Vec<NetworkPolicyPeer>, ports: &Ports) -> NetworkPolicyEgressRule {
     let ports = if ports.all {
         // Every TCP port, and nothing but TCP.
         vec![NetworkPolicyPort {
@@ -225,7 +270,7 @@ fn control(around: &Surroundings) -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule { to: Some(vec![peer]), ports: Some(vec![port("TCP", ports::CONTROL)]) }
 }
 
-fn namespace_peer(namespace: &str) -> NetworkPolicyPeer {
+pub(super) fn namespace_peer(namespace: &str) -> NetworkPolicyPeer {
     NetworkPolicyPeer {
         namespace_selector: Some(matching("kubernetes.io/metadata.name", namespace)),
         ..NetworkPolicyPeer::default()
@@ -237,7 +282,7 @@ fn matching(key: &str, value: &str) -> LabelSelector {
     LabelSelector { match_labels: Some(labels), match_expressions: None }
 }
 
-fn block(net: IpNet, except: Vec<String>) -> NetworkPolicyPeer {
+pub(super) fn block(net: IpNet, except: Vec<String>) -> NetworkPolicyPeer {
     let except = Some(except).filter(|ranges| !ranges.is_empty());
     NetworkPolicyPeer {
         ip_block: Some(IPBlock { cidr: net.to_string(), except }),
@@ -245,7 +290,7 @@ fn block(net: IpNet, except: Vec<String>) -> NetworkPolicyPeer {
     }
 }
 
-fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
+pub(super) fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
     NetworkPolicyPort {
         port: Some(IntOrString::Int(number.into())),
         protocol: Some(protocol.to_owned()),
@@ -267,9 +312,10 @@ mod tests {
         let around = Surroundings {
             namespace: "exeat-system".into(),
             dns_servers: vec!["10.96.0.10".parse().unwrap()],
+            cluster_domain: "cluster.local".into(),
             ..Surroundings::default()
         };
-        network_policy(&policy, "agents", false, &around).unwrap()
+        network_policy(&policy, "agents", false, &around, &Index::shared()).unwrap().object
     }
 
     /// What is opened beside DNS and the control API: cidr and ports.
@@ -317,6 +363,9 @@ mod tests {
                 pairs(&[("10.20.0.0/16", "5432")]),
             ),
             (json!([rule("network.connect", "Allow", "tcp://a.example:*")]), world("1-65535")),
+            // A Service is opened by what stands behind it, and leads nowhere else.
+            (json!([rule("network.request", "Allow", "http://orders.prod/**")]), vec![]),
+            (json!([rule("network.request", "Allow", "http://orders/**")]), vec![]),
         ] {
             assert_eq!(opened_by("Enforce", rules.clone()), expected, "{rules}");
         }

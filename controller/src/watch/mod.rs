@@ -11,7 +11,8 @@ pub use read::{policy, read};
 use crate::index::{Index, Kind};
 use exeat_crds::{AgentPolicy, ClusterAgentPolicy};
 use futures::TryStreamExt;
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -66,6 +67,8 @@ pub fn resource(kind: Kind) -> ApiResource {
         Kind::Namespaces => ApiResource::erase::<Namespace>(&()),
         Kind::Pods => ApiResource::erase::<Pod>(&()),
         Kind::NetworkPolicies => ApiResource::erase::<NetworkPolicy>(&()),
+        Kind::Services => ApiResource::erase::<Service>(&()),
+        Kind::EndpointSlices => ApiResource::erase::<EndpointSlice>(&()),
     }
 }
 

@@ -1,11 +1,16 @@
 //! Objects of the API server, read into what the index keeps. Nothing here fails: what cannot be
 //! read is kept as the value that denies most.
 
-use crate::index::{Key, Kind, NamespaceInfo, Object, PodInfo, Selection, Selector, StoredPolicy};
+use crate::index::{
+    Key, Kind, NamespaceInfo, Object, PodInfo, Selection, Selector, ServiceInfo, SliceInfo,
+    StoredPolicy,
+};
 use exeat_crds::{AgentPolicy, ClusterAgentPolicy};
+use exeat_policy::DeniedNames;
 use exeat_policy::snapshot::{AuditSettings, OnFailure};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::DynamicObject;
@@ -35,6 +40,16 @@ pub fn read(kind: Kind, object: &DynamicObject) -> (Key, Object) {
                 policy.unwrap_or_else(|_| NetworkPolicy { metadata, ..NetworkPolicy::default() });
             policy.metadata.managed_fields = None;
             Object::NetworkPolicy(Box::new(policy))
+        }
+        // What cannot be read opens nothing.
+        Kind::Services => {
+            let service = object.clone().try_parse::<Service>().unwrap_or_default();
+            Object::Service(Box::new(ServiceInfo::from(&service)))
+        }
+        Kind::EndpointSlices => {
+            let slice = object.clone().try_parse::<EndpointSlice>();
+            let slice = slice.map(|slice| SliceInfo::from(&slice)).unwrap_or_default();
+            Object::EndpointSlice(Box::new(slice))
         }
     };
     (key, content)
@@ -75,7 +90,11 @@ fn from_agent_policy(policy: AgentPolicy) -> StoredPolicy {
         pods: parse(&policy.spec.pod_selector, "spec.podSelector", &mut source),
         pod_selector: policy.spec.pod_selector,
     };
-    stored(source, selection, policy.spec.ingress, policy.spec.audit.into())
+    let denied_names = policy.spec.dns.denied.into();
+    StoredPolicy {
+        denied_names,
+        ..stored(source, selection, policy.spec.ingress, policy.spec.audit.into())
+    }
 }
 
 fn from_cluster_policy(policy: ClusterAgentPolicy) -> StoredPolicy {
@@ -86,7 +105,11 @@ fn from_cluster_policy(policy: ClusterAgentPolicy) -> StoredPolicy {
         pods: parse(&policy.spec.pod_selector, "spec.podSelector", &mut source),
         pod_selector: policy.spec.pod_selector,
     };
-    stored(source, selection, policy.spec.ingress, policy.spec.audit.into())
+    let denied_names = policy.spec.dns.denied.into();
+    StoredPolicy {
+        denied_names,
+        ..stored(source, selection, policy.spec.ingress, policy.spec.audit.into())
+    }
 }
 
 fn stored(
@@ -101,6 +124,7 @@ fn stored(
         selection,
         ingress,
         audit,
+        denied_names: DeniedNames::default(),
         conditions: Vec::new(),
         status: Value::Null,
     }

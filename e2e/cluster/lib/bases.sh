@@ -7,8 +7,8 @@ BUILDER_IMAGE=localhost/rust:$DEBIAN_RELEASE
 # Ordinary clients, as an agent's image has them.
 AGENT_IMAGE=localhost/exeat-agent:dev
 AGENT_PACKAGES=(
-  ca-certificates curl dnsutils git iproute2 iputils-ping ncat netcat-openbsd nodejs openssl
-  procps python3 python3-h2 python3-requests socat
+  ca-certificates curl dnsutils git iproute2 iputils-ping liblwp-protocol-https-perl ncat
+  netcat-openbsd nodejs openssl php-cli procps python3 python3-h2 python3-requests socat wget
 )
 
 debian_mirror() {

@@ -23,7 +23,9 @@ async fn admit_own_init_containers_come_after_ours() -> anyhow::Result<()> {
             let mounts = step["volumeMounts"].as_array().cloned().unwrap_or_default();
             let ours: Vec<&Value> =
                 mounts.iter().filter(|m| m["name"].as_str().is_some_and(is_reserved)).collect();
-            anyhow::ensure!(ours.len() == 1 && ours[0]["readOnly"] == true, "{ours:?}");
+            let whole = ours.iter().filter(|m| m.get("subPath").is_none()).count();
+            anyhow::ensure!(whole == 1, "{ours:?}");
+            anyhow::ensure!(ours.iter().all(|m| m["readOnly"] == true), "{ours:?}");
         }
         let agent = &pod.data["spec"]["containers"][0];
         let of = |name: &str| {
@@ -82,7 +84,7 @@ async fn admit_usual_proxy_uid_is_captured() -> anyhow::Result<()> {
             let id = agent.sh("id -u").await?;
             anyhow::ensure!(id.stdout.trim() == "1337", "{pod}: {id:?}");
             agent.curl("https://api.your-company.com/").await?.expect_status("200")?;
-            agent.curl("https://evil.example/").await?.expect_failure()?;
+            agent.curl("https://evil.example/").await?.expect_refusal("DefaultDeny")?;
             agent
                 .curl("--resolve evil.example:443:203.0.113.66 https://evil.example/")
                 .await?

@@ -23,7 +23,7 @@ async fn audit_every_attempt_is_recorded() -> anyhow::Result<()> {
             .await?
             .expect_refusal("")?;
         agent.curl("http://api.your-company.com/plain").await?.expect_refusal("")?;
-        agent.curl("https://evil.example/").await?.expect_failure()?;
+        agent.curl("https://evil.example/").await?.expect_refusal("DefaultDeny")?;
         agent.curl("https://203.0.113.66/direct").await?.expect_failure_or_refusal()?;
         let records = records_until(case, "203.0.113.66").await?;
         for (what, action, effect, rule) in [

@@ -6,8 +6,8 @@ use exeat_e2e::{Case, Host, arrivals_at};
 async fn egress_denied_host() -> anyhow::Result<()> {
     Case::run(include_str!("agent.yaml"), async |case| {
         let agent = case.agent("agent").await?;
-        // The name does not resolve, so nothing can be dialled by it.
-        agent.curl("https://evil.example/").await?.expect_failure()?;
+        // The name gets an address whose connections are refused in words.
+        agent.curl("https://evil.example/").await?.expect_refusal("no rule allows this")?;
         // With the address given the connection is captured, and refused.
         agent
             .curl("--resolve evil.example:443:203.0.113.66 https://evil.example/")

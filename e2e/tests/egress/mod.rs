@@ -9,7 +9,9 @@ mod dns;
 mod guardrail;
 mod observe;
 mod policy_update;
+mod services;
 mod spelling;
+mod trust;
 
 use exeat_e2e::{Case, exeat};
 

@@ -1,12 +1,14 @@
 //! What the policies say of a host or an address, beside a decision.
 
-use super::Policies;
+use super::{Policies, State};
 use crate::action::Effect;
 use crate::decision::Verdict;
 use crate::intent::Intent;
 use crate::normal::{Host, Name};
 use crate::pattern::{HostPattern, Scheme};
+use crate::record_type::RecordType;
 use crate::rule::{Rule, RuleRef};
+use crate::ruleset::RuleSet;
 use crate::source::TlsMode;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,7 +18,8 @@ impl Policies {
     /// Whether an Allow names this private address for what is intended, by itself or by a range
     /// that is private throughout: only then may it be dialled. A range that merely covers it,
     /// such as 0.0.0.0/0, does not name it; a request's rule names it for the requests alone that
-    /// it would allow to the address itself.
+    /// it would allow to the address itself. An Allow that names a Service of the cluster, or all
+    /// those of a namespace, names the addresses that the cluster's DNS has for it.
     pub fn names_address(&self, intent: &Intent<'_>, ip: IpAddr) -> bool {
         let set = self.active();
         let host = Host::Ip(ip);
@@ -30,6 +33,30 @@ impl Policies {
             || connects
                 .filter(|rule| narrow(rule))
                 .any(|rule| intent.port().is_some_and(|port| rule.pattern.speaks_of_port(port)))
+            || self.names_service(intent)
+    }
+
+    /// Whether an Allow that matches names the Service that is meant, by less than `**`.
+    fn names_service(&self, intent: &Intent<'_>) -> bool {
+        let (Some(vicinity), Some(host)) = (&self.vicinity, intent.host()) else { return false };
+        let Host::Name(name) = host else { return false };
+        if !vicinity.is_service(name) {
+            return false;
+        }
+        let set = self.active();
+        let named =
+            |rule: &Rule| rule.effect == Effect::Allow && vicinity.are_services(&rule.pattern.host);
+        let requests = set.requests.candidates(host).map(|at| &set.rules[at]);
+        let connects = set.connects.candidates(host).map(|at| &set.rules[at]);
+        match *intent {
+            Intent::Request { .. } => {
+                requests.filter(|rule| named(rule)).any(|rule| rule.matches_request(intent))
+            }
+            Intent::Connect { scheme, port, .. } => connects
+                .filter(|rule| named(rule))
+                .any(|rule| rule.matches_connection(scheme, port)),
+            Intent::Resolve { .. } => false,
+        }
     }
 
     /// Whether a Deny speaks of this address for what is intended, where a name that is allowed
@@ -73,6 +100,30 @@ impl Policies {
                 rule.effect == Effect::Allow && rule.pattern.host != HostPattern::AnyName
             })
         })
+    }
+
+    /// Whether some rule could allow an act at this host and port, whatever it is; or what would be
+    /// refused is only reported.
+    pub fn could_reach(&self, host: &Host, port: u16) -> bool {
+        let allowing = |set: &RuleSet| {
+            [&set.requests, &set.connects].into_iter().any(|index| {
+                index
+                    .candidates(host)
+                    .map(|at| &set.rules[at])
+                    .any(|rule| rule.effect == Effect::Allow && rule.pattern.speaks_of_port(port))
+            })
+        };
+        match self.state {
+            State::Refusing { .. } => false,
+            State::Observing => true,
+            State::Enforcing { .. } => allowing(&self.enforced),
+        }
+    }
+
+    /// Whether some type of records of this name may be asked for.
+    pub fn may_look_up(&self, name: &Name) -> bool {
+        let allowed = |record_type| self.decide(&Intent::Resolve { name, record_type }).allows();
+        RecordType::LISTED.into_iter().any(allowed)
     }
 
     /// Whether TLS (`Tls`) or HTTP in the clear (`Tcp`) to this host and port is taken apart: always,

@@ -1,8 +1,10 @@
 use super::*;
 use crate::action::Effect;
+use crate::network::NetworkSettings;
 use crate::normal::{Host, Name};
 use crate::pattern::Scheme;
 use crate::reading::Readings;
+use crate::record_type::RecordType;
 use crate::source::{PolicyRef, RuleSource, TlsMode};
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -13,6 +15,7 @@ fn rule(name: &str, action: &str, resource: &str, effect: Effect) -> RuleSource 
         action: action.into(),
         resource: resource.into(),
         methods: vec![],
+        types: vec![],
         effect,
         reason: None,
         deny_body_patterns: vec![],
@@ -37,6 +40,7 @@ fn compiled(policies: Vec<PolicySource>) -> Policies {
         pod_uid: "u".into(),
         policies,
         audit: crate::snapshot::AuditSettings::default(),
+        network: NetworkSettings::default(),
         upstream_roots: String::new(),
         control_roots: String::new(),
     })
@@ -91,8 +95,14 @@ fn the_seed_policy() {
     ] {
         assert_eq!(request(&policies, method, url).code, code, "{method} {url}");
     }
-    let name =
-        |text: &str| policies.decide(&Intent::Resolve { name: &Name::parse(text).unwrap() }).code;
+    let name = |text: &str| {
+        policies
+            .decide(&Intent::Resolve {
+                name: &Name::parse(text).unwrap(),
+                record_type: RecordType::A,
+            })
+            .code
+    };
     assert_eq!(name("api.your-company.com"), Code::Allowed);
     assert_eq!(name("other.your-company.com"), Code::Allowed);
     assert_eq!(name("your-company.com"), Code::DefaultDeny);
@@ -131,7 +141,13 @@ fn the_obligations_of_every_allow_that_matches_apply_and_a_deny_has_none() {
     assert_eq!(patterns("https://a.example/v1/x"), ["first", "second"]);
     assert!(patterns("https://a.example/v1/no").is_empty());
     let name = Name::parse("a.example").unwrap();
-    assert!(policies.decide(&Intent::Resolve { name: &name }).obligations.deny.is_empty());
+    assert!(
+        policies
+            .decide(&Intent::Resolve { name: &name, record_type: RecordType::A })
+            .obligations
+            .deny
+            .is_empty()
+    );
 }
 
 #[test]
@@ -155,7 +171,10 @@ fn a_connect_deny_denies_requests_and_a_dns_deny_names() {
     let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
     assert_eq!(request(&policies, "GET", "https://api.your-company.com/").code, Code::RuleDeny);
     let name = Name::parse("api.your-company.com").unwrap();
-    assert_eq!(policies.decide(&Intent::Resolve { name: &name }).code, Code::RuleDeny);
+    assert_eq!(
+        policies.decide(&Intent::Resolve { name: &name, record_type: RecordType::A }).code,
+        Code::RuleDeny
+    );
 }
 
 #[test]
@@ -510,11 +529,12 @@ fn outcomes(policies: &Policies) -> Vec<(Verdict, Code, Option<String>)> {
     let mut all: Vec<_> = URLS
         .iter()
         .map(|url| request(policies, "GET", url))
-        .chain(
-            ["a.example", "x.test"]
-                .iter()
-                .map(|n| policies.decide(&Intent::Resolve { name: &Name::parse(n).unwrap() })),
-        )
+        .chain(["a.example", "x.test"].iter().map(|n| {
+            policies.decide(&Intent::Resolve {
+                name: &Name::parse(n).unwrap(),
+                record_type: RecordType::A,
+            })
+        }))
         .map(|d| (d.verdict, d.code, d.rule.map(|r| r.to_string())))
         .collect();
     let host = Host::parse("10.1.2.3").unwrap();

@@ -86,6 +86,43 @@ fn many_wildcards_on_a_long_path_end() {
     assert!(glob.matches(&format!("{path}b")));
 }
 
+/// Counts how often two letters are compared.
+struct Counted;
+
+thread_local! {
+    static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+impl Letters for Counted {
+    const FOLDED: bool = true;
+
+    fn same(a: u8, b: u8) -> bool {
+        COMPARED.set(COMPARED.get() + 1);
+        a.eq_ignore_ascii_case(&b)
+    }
+}
+
+/// The worst that an agent could ask for: literals that nearly match at every place. The cost does
+/// not grow with their length.
+#[test]
+fn long_literals_cost_no_more_than_short_ones() {
+    let path = format!("/{}", "a".repeat(8_000));
+    let long = "a".repeat(240);
+    for glob in [
+        format!("/**{long}b"),
+        format!("/**{long}b/**"),
+        format!("/**{long}b**{long}b"),
+        vec![format!("/**{long}"); 8].concat(),
+        format!("/{}**b", vec![format!("*{long}"); 7].concat()),
+    ] {
+        let glob = Glob::parse(&glob).unwrap();
+        COMPARED.set(0);
+        assert!(!glob.wire.matches::<Counted>(path.as_bytes()));
+        let bound = 2 * path.len() * (glob.wire.rest.len() + 1);
+        assert!(COMPARED.get() <= bound, "{} comparisons, {bound} at most", COMPARED.get());
+    }
+}
+
 #[test]
 fn leading_segments_end_before_what_may_differ() {
     for (glob, want) in [

@@ -35,10 +35,11 @@ impl ResourcePattern {
         let scheme = parse_scheme(scheme, action)?;
         let (authority, path) = split_authority(rest)?;
         let (host, port) = split_port(authority)?;
+        let absolute = host.ends_with('.');
         let host = parse_host(host)?;
         let port = parse_port(port, scheme, effect)?;
         let path = parse_path(path, action)?;
-        Ok(Self { scheme, host, port, path })
+        Ok(Self { scheme, host, port, path, absolute })
     }
 
     fn parse_dns(text: &str) -> Result<Self, PatternError> {
@@ -55,7 +56,8 @@ impl ResourcePattern {
                 "name a host, or use network.connect",
             );
         }
-        Ok(Self { scheme: None, host, port: PortPattern::Any, path: None })
+        let absolute = text.ends_with('.');
+        Ok(Self { scheme: None, host, port: PortPattern::Any, path: None, absolute })
     }
 }
 

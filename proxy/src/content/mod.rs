@@ -3,53 +3,39 @@
 //! A body is held whole up to [`HOLD_LIMIT`] before anything is dialled, so that a refusal means
 //! that not a byte went out. A longer body is streamed behind what was read: the last
 //! [`LAG`] bytes that the scanners have seen always stay here, so that a match is cut off whole.
-//! Held bytes of all requests share one [`Budget`]; who finds it empty is refused after a while.
+//! A stream of messages (gRPC, Connect) whose client waits for an answer between them is read burst
+//! by burst: what has come of it is scanned whole before any of it leaves.
+//! Held bytes of all requests share the process's [`Memory`]; who finds it full is refused after a while.
 //! Trailers are dropped: they would leave behind the body, unread.
 
+mod messages;
+
 use crate::refusal::Refusal;
+use crate::wire::{Memory, NoRoom, Room};
 use bytes::{Bytes, BytesMut};
 use exeat_policy::body::{BodyPatterns, Scanner};
 use http_body::Body;
 use http_body_util::BodyExt;
+use messages::Messages;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 /// A body up to this length is read whole before anything is dialled.
 pub const HOLD_LIMIT: usize = 8 * 1024 * 1024;
 /// Beyond it, this much stays behind the scanners.
 pub const LAG: usize = 256 * 1024;
 
-const UNIT: usize = 64 * 1024;
-const BUDGET_UNITS: usize = 64 * 1024 * 1024 / UNIT;
-const BUDGET_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 10_000 });
+/// Room for a body of unknown length is taken in these steps.
+const STEP: usize = 64 * 1024;
 /// A held body must arrive within this time, and never stall for longer than that.
-const BODY_TIME: Duration = Duration::from_secs(120);
-const BODY_STALL: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_000 });
-
-/// The memory that held bodies may take together.
-#[derive(Debug, Clone)]
-pub struct Budget(Arc<Semaphore>);
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(BUDGET_UNITS)))
-    }
-}
-
-impl Budget {
-    /// Room for `bytes` more, or a refusal when there is none for a while.
-    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).map_err(|_| Refusal::Overloaded)?;
-        match timeout(BUDGET_PATIENCE, self.0.clone().acquire_many_owned(units)).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Refusal::Overloaded),
-        }
-    }
-}
+const BODY_TIME: Duration = Duration::from_secs(60 * 60);
+const BODY_STALL: Duration = Duration::from_secs(5 * 60);
+/// A stream of messages that is silent for this long may wait for an answer.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A body whose beginning was read and found good.
 pub struct Inspected {
@@ -65,16 +51,30 @@ pub struct Inspected {
     /// A pattern matched in what was held, and there was no refusal to answer it with.
     pub matched: bool,
     /// Given back when the body was sent or dropped.
-    pub room: Option<OwnedSemaphorePermit>,
+    pub room: Option<Room>,
+}
+
+/// How a body is framed inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// One thing.
+    Whole,
+    /// Length-prefixed messages.
+    Messages,
 }
 
 /// Reads `body` until it ends or the hold is full. `refusal` answers a match; without one a match
 /// is only noted, for policies that observe.
+///
+/// # Errors
+/// The refusal of a match, a body that breaks off or does not arrive in time, a compressed message,
+/// and too little memory.
 pub async fn hold<B>(
     mut body: B,
     patterns: Vec<Arc<BodyPatterns>>,
-    budget: &Budget,
+    memory: &Memory,
     refusal: Option<Refusal>,
+    framing: Framing,
 ) -> Result<Inspected, Refusal>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
@@ -84,23 +84,24 @@ where
     let upper = body.size_hint().upper().and_then(|upper| usize::try_from(upper).ok());
     // A body of known length takes its room at once: two that each hold half of what both need
     // would otherwise wait for one another.
-    let room = budget.take(upper.unwrap_or(UNIT).clamp(1, HOLD_LIMIT)).await?;
+    let room = take(memory, upper.unwrap_or(STEP).clamp(1, HOLD_LIMIT)).await?;
     if upper.is_some_and(|upper| upper <= HOLD_LIMIT) {
-        let mut held = Held::new(&patterns, budget, room, refusal);
+        let mut held = Held::new(&patterns, memory, room, refusal);
         return match held.fill(&mut body).await? {
             End::Reached => Ok(held.into_whole()),
             // The announced length was exceeded, which no framing lets happen.
-            End::Ahead => Err(Refusal::BodyBroken),
+            End::Ahead | End::Paused => Err(Refusal::BodyBroken),
         };
     }
     let (verdict, answer) = oneshot::channel();
-    let budget = budget.clone();
+    let memory = memory.clone();
     tokio::spawn(async move {
-        let mut held = Held::new(&patterns, &budget, room, refusal);
+        let mut held = Held::new(&patterns, &memory, room, refusal);
+        held.messages = (framing == Framing::Messages).then(Messages::default);
         match held.fill(&mut body).await {
             Err(refusal) => drop(verdict.send(Err(refusal))),
             Ok(End::Reached) => drop(verdict.send(Ok(held.into_whole()))),
-            Ok(End::Ahead) => {
+            Ok(end @ (End::Ahead | End::Paused)) => {
                 let (sender, receiver) = mpsc::channel(4);
                 let inspected = Inspected {
                     chunks: VecDeque::new(),
@@ -112,7 +113,7 @@ where
                     room: None,
                 };
                 if verdict.send(Ok(inspected)).is_ok() {
-                    held.follow(&mut body, &sender).await;
+                    held.follow(&mut body, end, &sender).await;
                 }
             }
         }
@@ -124,13 +125,18 @@ where
 enum End {
     Reached,
     Ahead,
+    /// Between two messages, and all before was scanned to its end.
+    Paused,
 }
 
 /// Bytes that were scanned and have not left.
 struct Held<'a> {
+    patterns: &'a [Arc<BodyPatterns>],
+    /// For a stream of messages.
+    messages: Option<Messages>,
     scanners: Vec<Scanner<'a>>,
-    budget: &'a Budget,
-    room: OwnedSemaphorePermit,
+    memory: &'a Memory,
+    room: Room,
     refusal: Option<Refusal>,
     matched: bool,
     hash: Sha256,
@@ -141,13 +147,15 @@ struct Held<'a> {
 impl<'a> Held<'a> {
     fn new(
         patterns: &'a [Arc<BodyPatterns>],
-        budget: &'a Budget,
-        room: OwnedSemaphorePermit,
+        memory: &'a Memory,
+        room: Room,
         refusal: Option<Refusal>,
     ) -> Self {
         Self {
-            scanners: patterns.iter().map(|patterns| Scanner::new(patterns)).collect(),
-            budget,
+            patterns,
+            messages: None,
+            scanners: scanners(patterns),
+            memory,
             room,
             refusal,
             matched: false,
@@ -173,35 +181,40 @@ impl<'a> Held<'a> {
     async fn fill<B: Body<Data = Bytes> + Unpin>(&mut self, body: &mut B) -> Result<End, Refusal> {
         let end = Instant::now() + BODY_TIME;
         while self.length < HOLD_LIMIT {
-            if self.next(body, end.min(Instant::now() + BODY_STALL)).await? == End::Reached {
-                return Ok(End::Reached);
+            match self.next(body, end.min(Instant::now() + BODY_STALL)).await? {
+                End::Ahead => {}
+                end => return Ok(end),
             }
-            let room = self.room.num_permits() * UNIT;
+            let room = self.room.bytes();
             if self.length > room {
-                let more = self.budget.take(self.length - room).await?;
+                let more = take(self.memory, (self.length - room).max(STEP)).await?;
                 self.room.merge(more);
             }
         }
         Ok(End::Ahead)
     }
 
-    /// Goes on behind a full hold, passing on what is further back than the lag.
+    /// Goes on behind a full hold, passing on what is further back than the lag, or behind a pause,
+    /// where everything is passed on.
     async fn follow<B: Body<Data = Bytes> + Unpin>(
         mut self,
         body: &mut B,
+        mut end: End,
         out: &mpsc::Sender<Result<Bytes, Refusal>>,
     ) {
-        let mut end = End::Ahead;
         loop {
-            while self.length > LAG || end == End::Reached {
-                let Some(chunk) = self.chunks.pop_front() else { return };
+            while self.length > LAG || end != End::Ahead {
+                let Some(chunk) = self.chunks.pop_front() else { break };
                 self.length -= chunk.len();
                 if out.send(Ok(chunk)).await.is_err() {
                     return;
                 }
             }
-            let surplus = self.room.num_permits().saturating_sub(self.length.div_ceil(UNIT) + 16);
-            drop(self.room.split(surplus));
+            if end == End::Reached {
+                return;
+            }
+            // A little more than is held: for what is read next.
+            self.room.shrink(self.length + 16 * STEP);
             match self.next(body, Instant::now() + BODY_STALL).await {
                 Ok(reached) => end = reached,
                 Err(refusal) => {
@@ -218,21 +231,45 @@ impl<'a> Held<'a> {
         body: &mut B,
         deadline: Instant,
     ) -> Result<End, Refusal> {
+        let between = self.length > 0 && self.messages.as_ref().is_some_and(Messages::at_boundary);
+        let deadline = if between { Instant::now() + PAUSE } else { deadline };
         let data = match timeout_at(deadline, body.frame()).await {
+            Err(_) if between => {
+                let hit = self.finish();
+                self.scanners = scanners(self.patterns);
+                return self.found(hit).map(|()| End::Paused);
+            }
             Err(_) => return Err(Refusal::BodyTimeout),
             Ok(Some(Err(_))) => return Err(Refusal::BodyBroken),
             Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
             Ok(None) => {
-                let hit = self.scanners.iter_mut().any(|scanner| scanner.finish().is_some());
+                let hit = self.finish();
                 return self.found(hit).map(|()| End::Reached);
             }
         };
+        if self.messages.as_mut().is_some_and(|messages| !messages.push(&data)) {
+            self.unreadable()?;
+        }
         let hit = self.scanners.iter_mut().any(|scanner| scanner.push(&data).is_some());
         self.found(hit)?;
         self.hash.update(&data);
         self.length += data.len();
         self.keep(data);
         Ok(End::Ahead)
+    }
+
+    fn finish(&mut self) -> bool {
+        self.scanners.iter_mut().any(|scanner| scanner.finish().is_some())
+    }
+
+    /// A message cannot be read. Policies that observe let it pass all the same.
+    fn unreadable(&mut self) -> Result<(), Refusal> {
+        self.messages = None;
+        self.matched = true;
+        match self.refusal {
+            Some(_) => Err(Refusal::Encoding("a compressed message".to_owned())),
+            None => Ok(()),
+        }
     }
 
     fn found(&mut self, hit: bool) -> Result<(), Refusal> {
@@ -265,6 +302,14 @@ impl<'a> Held<'a> {
         joined.extend_from_slice(&data);
         self.chunks.push_back(joined.freeze());
     }
+}
+
+async fn take(memory: &Memory, bytes: usize) -> Result<Room, Refusal> {
+    memory.take(bytes).await.map_err(|NoRoom| Refusal::Overloaded)
+}
+
+fn scanners(patterns: &[Arc<BodyPatterns>]) -> Vec<Scanner<'_>> {
+    patterns.iter().map(|patterns| Scanner::new(patterns)).collect()
 }
 
 #[cfg(test)]

@@ -32,8 +32,8 @@ async fn send(mut inspected: Inspected) -> Result<Vec<u8>, Vec<u8>> {
 
 #[tokio::test]
 async fn a_good_body_goes_out_unchanged() {
-    let budget = Budget::default();
-    let held = hold(Full::from("hello"), patterns(&["secret"]), &budget, stop());
+    let memory = Memory::of(64 << 20);
+    let held = hold(Full::from("hello"), patterns(&["secret"]), &memory, stop(), Framing::Whole);
     let held = held.await.unwrap();
     assert_eq!(
         held.digest.as_deref(),
@@ -43,64 +43,139 @@ async fn a_good_body_goes_out_unchanged() {
 
     let chunks: Chunks = (0..100).map(|n| Bytes::from(format!("chunk {n} "))).collect();
     let whole = chunks.concat();
-    let held = hold(stream(chunks), patterns(&["secret"]), &budget, stop());
+    let held = hold(stream(chunks), patterns(&["secret"]), &memory, stop(), Framing::Whole);
     assert_eq!(send(held.await.unwrap()).await.unwrap(), whole);
 }
 
 #[tokio::test]
 async fn a_match_is_found_wherever_the_chunks_are_cut() {
-    let budget = Budget::default();
+    let memory = Memory::of(64 << 20);
     let text = b"{\"k\": \"my SeCrEt\"}";
     for at in 0..text.len() {
         let chunks = vec![Bytes::from(text[..at].to_vec()), Bytes::from(text[at..].to_vec())];
-        let held = hold(stream(chunks), patterns(&["secret"]), &budget, stop()).await;
+        let held =
+            hold(stream(chunks), patterns(&["secret"]), &memory, stop(), Framing::Whole).await;
         assert_eq!(held.err(), stop(), "{at}");
     }
 }
 
 #[tokio::test]
 async fn what_matches_late_never_leaves() {
-    let budget = Budget::default();
-    let mut chunks: Chunks = (0..12 * 16).map(|_| Bytes::from(vec![b'a'; UNIT])).collect();
+    let memory = Memory::of(64 << 20);
+    let mut chunks: Chunks = (0..12 * 16).map(|_| Bytes::from(vec![b'a'; STEP])).collect();
     let whole = chunks.concat();
-    let held = hold(stream(chunks.clone()), patterns(&["secret"]), &budget, stop());
+    let held = hold(stream(chunks.clone()), patterns(&["secret"]), &memory, stop(), Framing::Whole);
     assert_eq!(send(held.await.unwrap()).await.unwrap(), whole);
 
     chunks.push(Bytes::from_static(b"sec"));
     chunks.push(Bytes::from_static(b"ret"));
-    let held = hold(stream(chunks), patterns(&["secret"]), &budget, stop());
+    let held = hold(stream(chunks), patterns(&["secret"]), &memory, stop(), Framing::Whole);
     let sent = send(held.await.unwrap()).await.unwrap_err();
-    assert!(sent.len() <= whole.len() - LAG + UNIT, "{}", sent.len());
+    assert!(sent.len() <= whole.len() - LAG + STEP, "{}", sent.len());
     assert!(!sent.windows(3).any(|three| three == b"sec"));
 }
 
 #[tokio::test]
 async fn the_budget_is_given_back() {
-    let budget = Budget::default();
+    let memory = Memory::of(64 << 20);
     for _ in 0..20 {
-        let chunks: Chunks = (0..9 * 16).map(|_| Bytes::from(vec![b'a'; UNIT])).collect();
-        let held = hold(stream(chunks), patterns(&["secret"]), &budget, stop()).await.unwrap();
+        let chunks: Chunks = (0..9 * 16).map(|_| Bytes::from(vec![b'a'; STEP])).collect();
+        let held = hold(stream(chunks), patterns(&["secret"]), &memory, stop(), Framing::Whole)
+            .await
+            .unwrap();
         send(held).await.unwrap();
     }
     // The task behind the last body may end a moment after its last byte was read.
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(budget.0.available_permits(), BUDGET_UNITS);
+    assert!(memory.is_free());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_empty_budget_refuses() {
-    let budget = Budget::default();
-    let _all = budget.take(BUDGET_UNITS * UNIT).await.unwrap();
-    let held = hold(Full::from("hello"), patterns(&["secret"]), &budget, stop()).await;
+    let memory = Memory::of(64 << 20);
+    let _all = memory.take(memory.total()).await.unwrap();
+    let held =
+        hold(Full::from("hello"), patterns(&["secret"]), &memory, stop(), Framing::Whole).await;
     assert_eq!(held.err(), Some(Refusal::Overloaded));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_is_refused() {
-    let budget = Budget::default();
+    let memory = Memory::of(64 << 20);
     let never = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, std::io::Error>>());
-    let held = hold(never, patterns(&["secret"]), &budget, stop()).await;
+    let held = hold(never, patterns(&["secret"]), &memory, stop(), Framing::Whole).await;
     assert_eq!(held.err(), Some(Refusal::BodyTimeout));
+}
+
+fn message(text: &[u8]) -> Bytes {
+    let mut message = vec![0];
+    message.extend_from_slice(&u32::try_from(text.len()).unwrap().to_be_bytes());
+    message.extend_from_slice(text);
+    message.into()
+}
+
+/// A body that a test writes to while it is read.
+fn written()
+-> (mpsc::UnboundedSender<Bytes>, impl Body<Data = Bytes, Error = std::io::Error> + Unpin + Send) {
+    let (writer, mut chunks) = mpsc::unbounded_channel();
+    let chunks = futures::stream::poll_fn(move |cx| chunks.poll_recv(cx));
+    let frames = futures::StreamExt::map(chunks, |chunk| Ok(Frame::data(chunk)));
+    (writer, StreamBody::new(frames))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_now_and_then_for_ten_minutes_is_a_body() {
+    let (writer, body) = written();
+    tokio::spawn(async move {
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            writer.send(Bytes::from_static(b"a")).unwrap();
+        }
+    });
+    let memory = Memory::of(64 << 20);
+    let held = hold(body, patterns(&["secret"]), &memory, stop(), Framing::Whole);
+    assert_eq!(send(held.await.unwrap()).await.unwrap(), b"aaaaaaaaaa");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_waits_between_messages_is_read_burst_by_burst() {
+    let (writer, body) = written();
+    let memory = Memory::of(64 << 20);
+    let held = hold(body, patterns(&["secret"]), &memory, stop(), Framing::Messages);
+    writer.send(message(b"ping 1")).unwrap();
+    let mut rest = held.await.unwrap().rest.unwrap();
+    assert_eq!(rest.recv().await.unwrap().unwrap(), message(b"ping 1"));
+    // Half of a message is not passed on, however long it takes.
+    let second = message(b"ping 2");
+    writer.send(second.slice(..7)).unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(rest.try_recv().is_err());
+    writer.send(second.slice(7..)).unwrap();
+    let mut got = Vec::new();
+    while got.len() < second.len() {
+        got.extend_from_slice(&rest.recv().await.unwrap().unwrap());
+    }
+    assert_eq!(got, second);
+    // Nor is anything of a burst that holds what must not leave.
+    writer.send(message(b"harmless")).unwrap();
+    writer.send(message(b"my sec")).unwrap();
+    writer.send(message(b"a secret")).unwrap();
+    assert_eq!(rest.recv().await.unwrap().err(), stop());
+    assert!(rest.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_sent_at_once_is_held_whole() {
+    let memory = Memory::of(64 << 20);
+    let call = vec![message(b"one"), message(b"two")];
+    let whole = call.concat();
+    let held = hold(stream(call), patterns(&["secret"]), &memory, stop(), Framing::Messages);
+    let held = held.await.unwrap();
+    assert!(held.rest.is_none() && held.digest.is_some());
+    assert_eq!(send(held).await.unwrap(), whole);
+    let call = vec![Bytes::from_static(b"\x01\0\0\0\x01z")];
+    let held = hold(stream(call), patterns(&["secret"]), &memory, stop(), Framing::Messages);
+    assert!(matches!(held.await.err(), Some(Refusal::Encoding(_))), "compressed");
 }

@@ -1,29 +1,43 @@
-//! From a question to an answer. No question leaves the pod, so DNS carries nothing out.
+//! From a question to an answer. No question leaves the pod, so DNS carries nothing out; but for types
+//! of records that a rule lists, which are asked for outside ([`super::relay`]).
 //!
 //! | asked | answered |
 //! |---|---|
 //! | A of a name that some rule could allow | its synthetic address |
+//! | A of a short name of a Service that some rule names | the synthetic address of the whole name |
 //! | AAAA of such a name | the IPv6 twin, where the pod has IPv6; else nothing |
-//! | HTTPS, SVCB of such a name | nothing, so no ECH keys and no other ports |
-//! | any other type | REFUSED |
+//! | a type that a rule lists for the name | what is found outside |
+//! | any other type of a name of which some type may be asked | nothing: resolvers take a refusal for a broken server |
 //! | a name below the cluster's or the pod's search domains that no rule allows | NXDOMAIN, so that resolvers try their next suffix |
 //! | `a.example.SUFFIX` with such a suffix, where `**` or observing alone allows it | the same: it is what a resolver made of `a.example` |
-//! | any other name | REFUSED with the reason as an Extended DNS Error (RFC 8914) |
+//! | A, AAAA of any other name that no rule denies | a synthetic address whose connections are refused in words; or, with `spec.dns.denied: Refuse`, as the next line |
+//! | any other name | REFUSED |
+//!
+//! What is not answered as asked says why by an Extended DNS Error (RFC 8914).
+//!
+//! | else | |
+//! |---|---|
 //! | what cannot be parsed | FORMERR, or nothing when there is no header |
 
 use super::Synthetic;
+use exeat_audit::record::cut;
 use exeat_policy::normal::Name;
-use exeat_policy::{Code, Decision, Intent, Policies, Verdict};
+use exeat_policy::{Code, Decision, DeniedNames, Intent, Policies, RecordType, Verdict};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::rdata::{A, AAAA};
-use hickory_proto::rr::{DNSClass, RData, Record, RecordType};
+use hickory_proto::rr::{DNSClass, Name as DnsName, RData, Record};
+use std::net::Ipv4Addr;
 
 /// Seconds that a client may keep an answer.
 const TTL: u32 = 30;
+/// The same for a name that is denied, and may be allowed soon.
+const DENIED_TTL: u32 = 5;
 /// RFC 8914 §4.16: "Blocked".
 const EDE_BLOCKED: u16 = 15;
 const EDE: u16 = 15;
+/// Longest reason in an answer, in bytes.
+const REASON: usize = 200;
 
 /// A question that was understood.
 #[derive(Debug)]
@@ -33,7 +47,32 @@ pub struct Question {
     pub name: Option<Name>,
     /// As asked, for the record.
     pub asked: String,
+    /// As a rule can speak of it.
     pub record_type: RecordType,
+    /// As asked, for the record.
+    pub asked_type: String,
+}
+
+impl Question {
+    /// The name as the client wrote it, for the records of the answer.
+    pub(super) fn owner(&self) -> DnsName {
+        self.request.queries.first().map(|query| query.name.clone()).unwrap_or_default()
+    }
+}
+
+impl Question {
+    /// Takes a short name of a Service that rules name for what a resolver of the pod makes of it.
+    pub fn mean(&mut self, policies: &Policies) {
+        self.name = self.name.take().map(|name| meant(name, policies));
+    }
+}
+
+fn meant(name: Name, policies: &Policies) -> Name {
+    let service = policies.vicinity().and_then(|vicinity| vicinity.service(&name));
+    match service {
+        Some(service) if !policies.names_host(&name) && policies.names_host(&service) => service,
+        _ => name,
+    }
 }
 
 /// What was decided about it.
@@ -42,6 +81,16 @@ pub struct Answered {
     pub verdict: Verdict,
     pub code: Code,
     pub message: Message,
+    /// The answer is still to be found outside.
+    pub outside: bool,
+}
+
+/// What the policy in force says of a question.
+#[derive(Debug, Clone, Copy)]
+pub struct Ruled<'a> {
+    pub policies: &'a Policies,
+    pub decision: &'a Decision,
+    pub denied: DeniedNames,
 }
 
 /// Parses one question.
@@ -64,11 +113,12 @@ pub fn parse(packet: &[u8]) -> Result<Question, Option<Vec<u8>>> {
     }
     let query = &request.queries[0];
     let asked = query.name.to_ascii();
-    let (name, record_type) = (Name::parse(&asked).ok(), query.query_type);
+    let (name, asked_type) = (Name::parse(&asked).ok(), query.query_type.to_string());
     Ok(Question {
         name,
         asked: asked.trim_end_matches('.').to_ascii_lowercase(),
-        record_type,
+        record_type: RecordType::named(&asked_type),
+        asked_type,
         request,
     })
 }
@@ -110,53 +160,87 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// Answers as it was decided. `decided`: none before the first snapshot.
+    /// Answers as it was decided. `ruled`: none before the first snapshot.
     pub fn answer(
         &self,
         question: &Question,
-        decided: Option<(&Policies, &Decision)>,
+        ruled: Option<Ruled<'_>>,
         table: &Synthetic,
     ) -> Answered {
-        let refuse = |code, why: &str| self.refuse(question, code, why);
         let Some(name) = &question.name else {
-            return refuse(Code::Malformed, "this is not a host name");
+            return self.refuse(question, Code::Malformed, "this is not a host name");
         };
-        let Some((policies, decision)) = decided else {
-            return refuse(Code::NoPolicy, "no policy has reached the proxy yet");
+        let Some(ruled) = ruled else {
+            return self.refuse(question, Code::NoPolicy, "no policy has reached the proxy yet");
         };
-        if !decision.allows() {
-            let code = match decision.code {
-                Code::DefaultDeny if self.is_search(name, policies) => Code::SearchDomain,
-                Code::DefaultDeny => Code::NameDenied,
-                code => code,
-            };
-            let why = format!("{}; asking another way will not help", decision.reason);
-            return refuse(code, &why);
+        if !ruled.decision.allows() {
+            return self.deny(question, name, ruled, table);
         }
-        if self.is_expansion(name, policies) {
+        if self.is_expansion(name, ruled.policies) {
             let why = "no rule names this name below a search domain";
-            return refuse(Code::SearchDomain, why);
+            return self.refuse(question, Code::SearchDomain, why);
         }
-        let mut message = reply(&question.request, ResponseCode::NoError);
-        let answer = match question.record_type {
-            RecordType::A | RecordType::AAAA => {
-                let Some(address) = table.address_for(name) else {
-                    return refuse(Code::Overload, "too many names are in use");
-                };
-                match question.record_type {
-                    RecordType::A => Some(RData::A(A(address))),
-                    _ if self.has_ipv6 => Some(RData::AAAA(AAAA(Synthetic::v6(address)))),
-                    _ => None,
-                }
-            }
-            RecordType::HTTPS | RecordType::SVCB => None,
-            _ => return refuse(Code::RecordType, "no rule lists this record type"),
+        let code = ruled.decision.code;
+        let message = reply(&question.request, ResponseCode::NoError);
+        let mut answered = Answered { verdict: Verdict::Allow, code, message, outside: false };
+        match question.record_type {
+            RecordType::A | RecordType::Aaaa => match table.address_for(name) {
+                Some(address) => self.address(question, &mut answered.message, address, TTL),
+                None => return self.refuse(question, Code::Overload, "too many names are in use"),
+            },
+            // Nobody lists them: they are let pass by policies that observe.
+            RecordType::Other => {}
+            RecordType::Https | RecordType::Svcb if ruled.decision.observing => {}
+            _ => answered.outside = true,
+        }
+        answered
+    }
+
+    fn address(&self, question: &Question, message: &mut Message, address: Ipv4Addr, ttl: u32) {
+        let data = match question.record_type {
+            RecordType::A => RData::A(A(address)),
+            _ if self.has_ipv6 => RData::AAAA(AAAA(Synthetic::v6(address))),
+            _ => return,
         };
-        if let Some(data) = answer {
-            let owner = question.request.queries[0].name.clone();
-            message.add_answer(Record::from_rdata(owner, TTL, data));
+        message.add_answer(Record::from_rdata(question.owner(), ttl, data));
+    }
+
+    /// What no rule allows, or some rule denies.
+    fn deny(
+        &self,
+        question: &Question,
+        name: &Name,
+        ruled: Ruled<'_>,
+        table: &Synthetic,
+    ) -> Answered {
+        let Ruled { policies, decision, denied } = ruled;
+        if decision.code != Code::DefaultDeny {
+            let why = format!("{}; asking another way will not help", decision.reason);
+            return self.refuse(question, decision.code, &why);
         }
-        Answered { verdict: Verdict::Allow, code: decision.code, message }
+        if policies.may_look_up(name) && !self.is_expansion(name, policies) {
+            return nothing(question);
+        }
+        if self.is_search(name, policies) {
+            let why = format!("{}; asking another way will not help", decision.reason);
+            return self.refuse(question, Code::SearchDomain, &why);
+        }
+        let asked = Intent::Resolve { name, record_type: question.record_type };
+        let near = policies.nearest(&asked).map(|near| format!("; {near}")).unwrap_or_default();
+        let why = format!("{}{near}; asking another way will not help", decision.reason);
+        let refused = self.refuse(question, Code::NameDenied, &why);
+        let explain = denied == DeniedNames::Explain
+            && question.record_type.is_address()
+            && self.without_suffix(name).is_none();
+        match explain.then(|| table.address_for_denied(name)).flatten() {
+            Some(address) => {
+                let mut answered = refused;
+                answered.message.metadata.response_code = ResponseCode::NoError;
+                self.address(question, &mut answered.message, address, DENIED_TTL);
+                answered
+            }
+            None => refused,
+        }
     }
 
     fn refuse(&self, question: &Question, code: Code, why: &str) -> Answered {
@@ -166,13 +250,8 @@ impl Zone {
             Code::NameDenied | Code::SearchDomain if local => ResponseCode::NXDomain,
             _ => ResponseCode::Refused,
         };
-        let mut message = reply(&question.request, rcode);
-        if let Some(edns) = &mut message.edns {
-            let mut data = EDE_BLOCKED.to_be_bytes().to_vec();
-            data.extend_from_slice(&why.as_bytes()[..why.len().min(200)]);
-            edns.options_mut().insert(EdnsOption::Unknown(EDE, data));
-        }
-        Answered { verdict: Verdict::Deny, code, message }
+        let message = blocked(question, rcode, why);
+        Answered { verdict: Verdict::Deny, code, message, outside: false }
     }
 
     /// What is left of a name without a suffix of the search list; empty for the suffix itself.
@@ -199,8 +278,34 @@ impl Zone {
     /// no attempt at anything; every other name below the same suffix is.
     fn is_search(&self, name: &Name, policies: &Policies) -> bool {
         let asked = self.without_suffix(name).and_then(|front| Name::parse(front).ok());
-        asked.is_some_and(|name| policies.decide(&Intent::Resolve { name: &name }).allows())
+        let asked = asked.map(|name| meant(name, policies));
+        asked.is_some_and(|name| policies.may_look_up(&name))
     }
+}
+
+/// No data of this type, for a name that has data of another. Of `HTTPS` and `SVCB` clients ask by
+/// themselves beside the addresses: that is no attempt at anything.
+fn nothing(question: &Question) -> Answered {
+    let by_itself = matches!(question.record_type, RecordType::Https | RecordType::Svcb)
+        || question.record_type.is_address();
+    let (verdict, code) = match by_itself {
+        true => (Verdict::Allow, Code::Allowed),
+        false => (Verdict::Deny, Code::RecordType),
+    };
+    let why = "no rule lists this record type";
+    let message = blocked(question, ResponseCode::NoError, why);
+    Answered { verdict, code, message, outside: false }
+}
+
+/// An answer that says why it is not what was asked for.
+fn blocked(question: &Question, code: ResponseCode, why: &str) -> Message {
+    let mut message = reply(&question.request, code);
+    if let Some(edns) = &mut message.edns {
+        let mut data = EDE_BLOCKED.to_be_bytes().to_vec();
+        data.extend_from_slice(cut(why, REASON).as_bytes());
+        edns.options_mut().insert(EdnsOption::Unknown(EDE, data));
+    }
+    message
 }
 
 /// The search suffixes of a resolv.conf. The agent can write that file: nothing but the choice
@@ -215,221 +320,4 @@ pub fn search_domains(resolv_conf: &str, cluster_domain: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use exeat_policy::action::Effect;
-    use exeat_policy::snapshot::{AuditSettings, Snapshot};
-    use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier, TlsMode};
-    use hickory_proto::op::Query;
-    use hickory_proto::rr::Name as DnsName;
-    use std::str::FromStr;
-
-    fn policies() -> Policies {
-        let rule = |name: &str, action: &str, resource: &str| RuleSource {
-            name: name.into(),
-            action: action.into(),
-            resource: resource.into(),
-            methods: vec![],
-            effect: Effect::Allow,
-            reason: None,
-            deny_body_patterns: vec![],
-            tls: TlsMode::Intercept,
-        };
-        Policies::compile(&Snapshot {
-            generation: 1,
-            pod_uid: "u".into(),
-            policies: vec![PolicySource {
-                origin: PolicyRef {
-                    tier: Tier::Namespaced,
-                    namespace: "agents".into(),
-                    name: "p".into(),
-                },
-                generation: 1,
-                mode: Mode::Enforce,
-                rules: vec![
-                    rule("api", "network.request", "https://api.example/**"),
-                    rule("own", "network.dns", "*.own.example"),
-                ],
-                invalid: None,
-            }],
-            audit: AuditSettings::default(),
-            upstream_roots: String::new(),
-            control_roots: String::new(),
-        })
-    }
-
-    fn packet(name: &str, record_type: RecordType) -> Vec<u8> {
-        let mut message = Message::new(7, MessageType::Query, OpCode::Query);
-        message.add_query(Query::query(DnsName::from_str(name).unwrap(), record_type));
-        message.set_edns(Edns::new());
-        message.to_vec().unwrap()
-    }
-
-    fn ask(name: &str, record_type: RecordType) -> Answered {
-        let zone = Zone {
-            search: search_domains(
-                "search agents.svc.cluster.local corp.example\n",
-                "cluster.local",
-            ),
-            has_ipv6: false,
-        };
-        decide(&zone, &policies(), &packet(name, record_type))
-    }
-
-    fn decide(zone: &Zone, policies: &Policies, packet: &[u8]) -> Answered {
-        let question = parse(packet).unwrap();
-        let decided = question.name.as_ref().map(|name| policies.decide(&Intent::Resolve { name }));
-        let decided = decided.as_ref().map(|decision| (policies, decision));
-        zone.answer(&question, decided, &Synthetic::default())
-    }
-
-    #[test]
-    fn allowed_names_get_synthetic_addresses() {
-        for name in ["api.example.", "API.Example.", "x.own.example."] {
-            let answered = ask(name, RecordType::A);
-            assert_eq!(answered.verdict, Verdict::Allow, "{name}");
-            assert_eq!(answered.message.answers.len(), 1);
-        }
-        assert!(ask("api.example.", RecordType::AAAA).message.answers.is_empty());
-        assert!(ask("api.example.", RecordType::HTTPS).message.answers.is_empty());
-    }
-
-    #[test]
-    fn all_else_is_refused_and_says_why() {
-        for (name, record_type, rcode, code) in [
-            ("evil.example.", RecordType::A, ResponseCode::Refused, Code::NameDenied),
-            ("own.example.", RecordType::A, ResponseCode::Refused, Code::NameDenied),
-            ("api.example.", RecordType::TXT, ResponseCode::Refused, Code::RecordType),
-            ("api.example.", RecordType::ANY, ResponseCode::Refused, Code::RecordType),
-            (
-                "api.example.agents.svc.cluster.local.",
-                RecordType::A,
-                ResponseCode::NXDomain,
-                Code::SearchDomain,
-            ),
-            (
-                "evil.example.agents.svc.cluster.local.",
-                RecordType::A,
-                ResponseCode::NXDomain,
-                Code::NameDenied,
-            ),
-            ("cluster.local.", RecordType::A, ResponseCode::NXDomain, Code::NameDenied),
-            (
-                "api.example.corp.example.",
-                RecordType::A,
-                ResponseCode::NXDomain,
-                Code::SearchDomain,
-            ),
-            ("10.0.0.1.", RecordType::A, ResponseCode::Refused, Code::Malformed),
-        ] {
-            let answered = ask(name, record_type);
-            assert_eq!(
-                (answered.message.metadata.response_code, answered.code),
-                (rcode, code),
-                "{name}"
-            );
-            let edns = answered.message.edns.as_ref().unwrap();
-            assert!(
-                edns.options().options.iter().any(|(code, _)| u16::from(*code) == EDE),
-                "{name}"
-            );
-        }
-        let zone = Zone { search: vec![], has_ipv6: false };
-        let question = parse(&packet("api.example.", RecordType::A)).unwrap();
-        assert_eq!(zone.answer(&question, None, &Synthetic::default()).code, Code::NoPolicy);
-    }
-
-    /// With `ndots:5` a resolver asks for `api.example.agents.svc.cluster.local` first.
-    #[test]
-    fn what_everything_allows_is_not_taken_for_a_search_domain() {
-        let snapshot = |mode, resource: &str| Snapshot {
-            generation: 1,
-            pod_uid: "u".into(),
-            policies: vec![PolicySource {
-                origin: PolicyRef {
-                    tier: Tier::Namespaced,
-                    namespace: "agents".into(),
-                    name: "p".into(),
-                },
-                generation: 1,
-                mode,
-                rules: resource
-                    .split(' ')
-                    .enumerate()
-                    .map(|(n, resource)| RuleSource {
-                        name: format!("r{n}"),
-                        action: "network.request".into(),
-                        resource: resource.into(),
-                        methods: vec![],
-                        effect: Effect::Allow,
-                        reason: None,
-                        deny_body_patterns: vec![],
-                        tls: TlsMode::Intercept,
-                    })
-                    .collect(),
-                invalid: None,
-            }],
-            audit: AuditSettings::default(),
-            upstream_roots: String::new(),
-            control_roots: String::new(),
-        };
-        let conf = "search agents.svc.cluster.local svc.cluster.local cluster.local corp.example\n";
-        let zone = Zone { search: search_domains(conf, "cluster.local"), has_ipv6: false };
-        for (mode, resource, name, rcode) in [
-            (Mode::Enforce, "https://**/**", "api.example.", ResponseCode::NoError),
-            (
-                Mode::Enforce,
-                "https://**/**",
-                "api.example.agents.svc.cluster.local.",
-                ResponseCode::NXDomain,
-            ),
-            (
-                Mode::Observe,
-                "https://a.example/**",
-                "api.example.corp.example.",
-                ResponseCode::NXDomain,
-            ),
-            (
-                Mode::Observe,
-                "https://a.example/**",
-                "db.ns.svc.cluster.local.",
-                ResponseCode::NXDomain,
-            ),
-            (
-                Mode::Observe,
-                "https://a.example/**",
-                "intranet.corp.example.",
-                ResponseCode::NoError,
-            ),
-            (
-                Mode::Enforce,
-                "http://*.svc.cluster.local/**",
-                "db.ns.svc.cluster.local.",
-                ResponseCode::NoError,
-            ),
-            (
-                Mode::Enforce,
-                "https://api.example/** http://*.svc.cluster.local/**",
-                "api.example.agents.svc.cluster.local.",
-                ResponseCode::NXDomain,
-            ),
-        ] {
-            let policies = Policies::compile(&snapshot(mode, resource));
-            let answered = decide(&zone, &policies, &packet(name, RecordType::A));
-            assert_eq!(answered.message.metadata.response_code, rcode, "{resource} {name}");
-        }
-    }
-
-    #[test]
-    fn malformed_packets_get_an_error_or_nothing() {
-        assert!(matches!(parse(&[]), Err(None)));
-        assert!(matches!(parse(&[0; 5]), Err(None)));
-        assert!(matches!(parse(&[1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 200]), Err(Some(_))));
-        let response = {
-            let mut p = packet("api.example.", RecordType::A);
-            p[2] |= 0x80;
-            p
-        };
-        assert!(matches!(parse(&response), Err(None)));
-    }
-}
+mod tests;

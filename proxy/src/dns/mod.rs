@@ -1,13 +1,19 @@
 //! The agent's DNS: every question that it sends anywhere arrives here.
 
 pub mod answer;
+mod kept;
+mod relay;
 mod synthetic;
 
+pub use kept::Kept;
+pub use relay::{NoRecords, Records};
 pub use synthetic::{Meaning, Names, Synthetic};
 
-use crate::gate::{Ask, Gate, Subject};
-use answer::Zone;
+use crate::gate::{Allowed, Ask, Ending, Gate, Noted, Ruling, Subject};
+use crate::refusal::Refusal;
+use answer::{Answered, Question, Ruled, Zone};
 use exeat_policy::action::Action;
+use exeat_policy::{Code, Verdict};
 use hickory_proto::op::ResponseCode;
 use std::io;
 use std::net::SocketAddr;
@@ -20,20 +26,58 @@ use tokio::time::timeout;
 
 const TCP_CONNECTIONS: usize = 64;
 const TCP_IDLE: Duration = Duration::from_secs(10);
+/// Questions that are asked outside at once.
+const OUTSIDE: usize = 64;
+/// Shortest datagram that every client takes (RFC 1035 §4.2.1).
+const DATAGRAM: usize = 512;
 
 /// Serves both protocols on one socket address.
 pub struct Server {
-    pub gate: Gate,
-    pub synthetic: Arc<Synthetic>,
-    pub zone: Zone,
+    gate: Gate,
+    synthetic: Arc<Synthetic>,
+    zone: Zone,
+    outside: Arc<dyn Records>,
+    places: Arc<Semaphore>,
+}
+
+/// What becomes of a packet.
+enum Handled {
+    /// The answer, if there is one.
+    Now(Option<Vec<u8>>),
+    /// The answer has to be found outside first.
+    Later(Box<Later>),
+}
+
+/// A question that may be asked outside.
+struct Later {
+    question: Question,
+    answered: Answered,
+    allowed: Allowed,
+    subject: Subject,
+    limit: Option<usize>,
 }
 
 impl Server {
+    pub fn new(
+        gate: Gate,
+        synthetic: Arc<Synthetic>,
+        zone: Zone,
+        outside: Arc<dyn Records>,
+    ) -> Self {
+        Self { gate, synthetic, zone, outside, places: Arc::new(Semaphore::new(OUTSIDE)) }
+    }
+
+    /// The gate that its questions pass.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// Answers datagrams for ever.
     ///
     /// # Errors
     /// When the socket fails.
     pub async fn udp(self: Arc<Self>, socket: UdpSocket) -> io::Result<()> {
+        let socket = Arc::new(socket);
         let mut buffer = vec![0; 4096];
         loop {
             let (len, peer) = match socket.recv_from(&mut buffer).await {
@@ -42,8 +86,25 @@ impl Server {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
                 Err(error) => return Err(error),
             };
-            if let Some(answer) = self.handle(&buffer[..len], Some(512)) {
-                drop(socket.send_to(&answer, peer).await);
+            match self.handle(&buffer[..len], Some(DATAGRAM)) {
+                Handled::Now(Some(answer)) => drop(socket.send_to(&answer, peer).await),
+                Handled::Now(None) => {}
+                Handled::Later(later) => {
+                    let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+                        if let Some(answer) = self.overloaded(*later) {
+                            drop(socket.send_to(&answer, peer).await);
+                        }
+                        continue;
+                    };
+                    let (server, socket) = (Arc::clone(&self), Arc::clone(&socket));
+                    // It ends by its time limit.
+                    tokio::spawn(async move {
+                        if let Some(answer) = server.ask_outside(*later).await {
+                            drop(socket.send_to(&answer, peer).await);
+                        }
+                        drop(place);
+                    });
+                }
             }
         }
     }
@@ -83,7 +144,14 @@ impl Server {
                 io::Result::Ok(packet)
             })
             .await??;
-            let Some(answer) = self.handle(&packet, None) else { return Ok(()) };
+            let answer = match self.handle(&packet, None) {
+                Handled::Now(answer) => answer,
+                Handled::Later(later) => match self.places.try_acquire() {
+                    Ok(_place) => self.ask_outside(*later).await,
+                    Err(_) => self.overloaded(*later),
+                },
+            };
+            let Some(answer) = answer else { return Ok(()) };
             let len = u16::try_from(answer.len()).map_err(io::Error::other)?;
             let mut framed = len.to_be_bytes().to_vec();
             framed.extend_from_slice(&answer);
@@ -93,33 +161,88 @@ impl Server {
 
     /// Decides, records, and only then answers. `limit`: longest datagram where the client names
     /// none.
-    fn handle(&self, packet: &[u8], limit: Option<usize>) -> Option<Vec<u8>> {
-        let question = match answer::parse(packet) {
+    fn handle(&self, packet: &[u8], limit: Option<usize>) -> Handled {
+        let mut question = match answer::parse(packet) {
             Ok(question) => question,
-            Err(answer) => return answer,
+            Err(answer) => {
+                self.gate.journal().metrics().dns_malformed.inc();
+                return Handled::Now(answer);
+            }
         };
-        let name = question.name.clone();
-        let decided = name.and_then(|name| self.gate.rule(Ask::Resolve { name }).decided());
-        let by = decided.as_ref().map(|it| (&it.active.policies, &it.decision));
-        let mut answered = self.zone.answer(&question, by, &self.synthetic);
-        let subject = Subject {
-            action: Action::NetworkDns,
-            resource: question.asked.clone(),
-            query_digest: None,
-            method: Some(question.record_type.to_string()),
+        if let Some(active) = self.gate.policy().load() {
+            question.mean(&active.policies);
+        }
+        let record_type = question.record_type;
+        let ask = question.name.clone().map(|name| Ask::Resolve { name, record_type });
+        let ruling = ask.map(|ask| self.gate.rule(ask));
+        let allowed = match &ruling {
+            Some(Ruling::Allowed(allowed)) => Some(allowed.clone()),
+            _ => None,
         };
+        let decided = ruling.and_then(Ruling::decided);
+        let ruled = decided.as_ref().map(|it| Ruled {
+            policies: &it.active.policies,
+            decision: &it.decision,
+            denied: it.active.network.denied_names,
+        });
+        let mut answered = self.zone.answer(&question, ruled, &self.synthetic);
+        let subject = subject(&question);
+        self.gate.journal().metrics().asked(record_type, answered.verdict);
+        if let (true, Some(allowed)) = (answered.outside, allowed) {
+            let later = Later { question, answered, allowed, subject, limit };
+            return Handled::Later(Box::new(later));
+        }
         let ruling = (answered.verdict, answered.code);
         if self.gate.answered(&subject, ruling, decided.as_ref()).is_err() {
-            answered.message.metadata.response_code = ResponseCode::ServFail;
-            answered.message.answers.clear();
+            fail(&mut answered);
         }
-        let bytes = answered.message.to_vec().ok()?;
-        let limit = limit.map(|least| least.max(usize::from(answered.message.max_payload())));
-        if limit.is_some_and(|limit| bytes.len() > limit) {
-            return answered.message.truncate().to_vec().ok();
-        }
-        Some(bytes)
+        Handled::Now(bytes(&mut answered, limit))
     }
+
+    /// Records the question, asks it, and answers.
+    async fn ask_outside(&self, later: Later) -> Option<Vec<u8>> {
+        let Later { question, mut answered, allowed, subject, limit } = later;
+        match self.gate.record(&allowed, &subject, Noted::default()).await {
+            Ok(recorded) => {
+                let found = relay::complete(&*self.outside, &question, &mut answered.message).await;
+                let refusal = found.err().map(|_| Refusal::UpstreamUnresolved);
+                recorded.end(Ending { refusal, ..Ending::default() });
+            }
+            Err(_) => fail(&mut answered),
+        }
+        bytes(&mut answered, limit)
+    }
+
+    fn overloaded(&self, later: Later) -> Option<Vec<u8>> {
+        let Later { mut answered, subject, limit, .. } = later;
+        // It is refused whether it can be recorded or not.
+        drop(self.gate.answered(&subject, (Verdict::Deny, Code::Overload), None));
+        fail(&mut answered);
+        bytes(&mut answered, limit)
+    }
+}
+
+fn subject(question: &Question) -> Subject {
+    Subject {
+        action: Action::NetworkDns,
+        resource: question.asked.clone(),
+        query_digest: None,
+        method: Some(question.asked_type.clone()),
+    }
+}
+
+fn fail(answered: &mut Answered) {
+    answered.message.metadata.response_code = ResponseCode::ServFail;
+    answered.message.answers.clear();
+}
+
+fn bytes(answered: &mut Answered, limit: Option<usize>) -> Option<Vec<u8>> {
+    let bytes = answered.message.to_vec().ok()?;
+    let limit = limit.map(|least| least.max(usize::from(answered.message.max_payload())));
+    if limit.is_some_and(|limit| bytes.len() > limit) {
+        return answered.message.truncate().to_vec().ok();
+    }
+    Some(bytes)
 }
 
 /// Binds both protocols on an address.

@@ -59,12 +59,13 @@ pub async fn serve(
     let ended = timeout(grace, async { while open.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tracing::info!(open = open.len(), "Connections cut at the end of the grace period");
+        open.shutdown().await;
     }
     Ok(())
 }
 
 /// `SO_ORIGINAL_DST`. None for a connection that the capture rules did not redirect.
-fn original_destination(stream: &TcpStream, own: SocketAddr) -> Option<SocketAddr> {
+pub(super) fn original_destination(stream: &TcpStream, own: SocketAddr) -> Option<SocketAddr> {
     let socket = SockRef::from(stream);
     let found = if own.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
     let original = found.ok()?.as_socket()?;

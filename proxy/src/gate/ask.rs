@@ -1,10 +1,10 @@
 //! What an agent wants to do.
 
-use exeat_policy::Intent;
 use exeat_policy::action::Action;
 use exeat_policy::normal::{Host, Name};
 use exeat_policy::pattern::Scheme;
 use exeat_policy::reading::Readings;
+use exeat_policy::{Intent, RecordType};
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ pub enum Ask {
     Request { scheme: Scheme, to: Arc<Endpoint>, path: Readings, method: String },
     /// A connection whose content stays unread.
     Connect { scheme: Scheme, to: Arc<Endpoint> },
-    /// A DNS question for the addresses of a name.
-    Resolve { name: Name },
+    /// A DNS question.
+    Resolve { name: Name, record_type: RecordType },
 }
 
 impl Ask {
@@ -37,7 +37,9 @@ impl Ask {
             Self::Connect { scheme, to } => {
                 Intent::Connect { scheme: *scheme, host: &to.host, port: to.port }
             }
-            Self::Resolve { name } => Intent::Resolve { name },
+            Self::Resolve { name, record_type } => {
+                Intent::Resolve { name, record_type: *record_type }
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! | class | addresses |
 //! |---|---|
-//! | forbidden | loopback, unspecified and "this network", link-local, cloud metadata, multicast, reserved and broadcast, benchmarking 198.18/15 (our synthetic addresses), protocol assignments, discard, site-local |
+//! | forbidden | loopback, unspecified and "this network", link-local, cloud metadata, multicast, reserved and broadcast, our synthetic addresses (benchmarking 198.18/15, and fd65:7865:6174::/96), protocol assignments, discard, site-local |
 //! | private | 10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7: only where a rule names the address |
 //! | ordinary | everything else, documentation ranges included |
 //!
@@ -11,6 +11,18 @@
 //! ISATAP) has the class of the IPv4 address, or its own where that is stricter.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What the agent's DNS hands out instead of IPv6 addresses begins so, in front of an IPv4 address
+/// of 198.18.0.0/15: a range of RFC 4193 that is routed nowhere.
+pub const SYNTHETIC_V6: [u16; 6] = [0xfd65, 0x7865, 0x6174, 0, 0, 0];
+
+/// Whether an address is one of those that the agent's DNS hands out, which stand for names.
+pub fn is_synthetic(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => matches!(v4.octets(), [198, 18 | 19, ..]),
+        IpAddr::V6(v6) => v6.segments()[..6] == SYNTHETIC_V6,
+    }
+}
 
 /// Ordered by strictness: the greater of two classes is the one that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +80,7 @@ fn classify_v6(v6: Ipv6Addr) -> AddressClass {
         [0xfe80..=0xffff, ..] => AddressClass::Forbidden,
         // NAT64 with a local prefix: where the IPv4 address sits is not known.
         [0x64, 0xff9b, 1, ..] => AddressClass::Forbidden,
+        [0xfd65, 0x7865, 0x6174, 0, 0, 0, ..] => AddressClass::Forbidden,
         // Discard-only.
         [0x100, 0, 0, 0, ..] => AddressClass::Forbidden,
         [0xfc00..=0xfdff, ..] => AddressClass::Private,
@@ -142,6 +155,8 @@ mod tests {
             ("192.0.0.192", Forbidden),
             ("198.18.0.1", Forbidden),
             ("198.19.255.255", Forbidden),
+            ("fd65:7865:6174::c612:1", Forbidden),
+            ("fd65:7865:6174:1::1", Private),
             ("224.0.0.1", Forbidden),
             ("240.0.0.1", Forbidden),
             ("255.255.255.255", Forbidden),

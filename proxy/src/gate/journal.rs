@@ -16,7 +16,9 @@ use exeat_policy::{Code, Verdict};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// Longest text of one field of a record, in bytes. Paths are at most 8 KiB.
 const TEXT: usize = 9 * 1024;
@@ -28,6 +30,8 @@ pub const METHOD_LIMIT: usize = 32;
 pub struct Journal {
     audit: AuditLog,
     metrics: Arc<ProxyMetrics>,
+    /// Number of intents whose outcome is not written yet.
+    open: watch::Sender<usize>,
 }
 
 /// What a record is about.
@@ -116,6 +120,7 @@ impl Gate {
         };
         let id = journal.audit.append_intent(record).map_err(|_| fail())?;
         // From here on the intent has an outcome, even if whoever waits for it is dropped.
+        journal.open.send_modify(|open| *open += 1);
         let recorded = Recorded(Arc::new(Open {
             action: subject.action,
             to: allowed.ask.to().cloned(),
@@ -175,7 +180,13 @@ impl Gate {
 
 impl Journal {
     pub fn new(audit: AuditLog, metrics: Arc<ProxyMetrics>) -> Self {
-        Self { audit, metrics }
+        Self { audit, metrics, open: watch::Sender::new(0) }
+    }
+
+    /// Waits until every intent has its outcome. False: some have none after `patience`.
+    pub async fn settled(&self, patience: Duration) -> bool {
+        let mut open = self.open.subscribe();
+        timeout(patience, open.wait_for(|open| *open == 0)).await.is_ok()
     }
 
     pub fn metrics(&self) -> &Arc<ProxyMetrics> {
@@ -301,5 +312,6 @@ impl Drop for Open {
             ..RecordRef::new(Kind::Outcome, &time)
         };
         self.journal.audit.outcome(self.id, record);
+        self.journal.open.send_modify(|open| *open -= 1);
     }
 }

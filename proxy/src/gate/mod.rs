@@ -22,7 +22,7 @@ mod ruling;
 mod standing;
 
 pub use ask::{Ask, Endpoint};
-pub use class::{AddressClass, classify};
+pub use class::{AddressClass, SYNTHETIC_V6, classify, is_synthetic};
 pub use counts::Counts;
 pub use journal::{Ending, Journal, METHOD_LIMIT, Noted, Recorded, Subject};
 pub use pass::{Permit, Route};
@@ -32,6 +32,7 @@ pub use standing::{Carries, Standing};
 use crate::refusal::Refusal;
 use crate::state::PolicyState;
 use crate::wire::detect::{Care, Look};
+use exeat_policy::normal::{Host, Name};
 use exeat_policy::pattern::Scheme;
 use std::sync::Arc;
 
@@ -61,6 +62,15 @@ impl Gate {
         self.policy
             .load()
             .is_none_or(|active| active.policies.intercepts(scheme, &to.host, to.port))
+    }
+
+    /// What the agent's clients may call this host beside its own name: the short names of a Service,
+    /// by the pod's search list.
+    pub fn also_called(&self, host: &Host) -> Vec<Name> {
+        let Host::Name(name) = host else { return Vec::new() };
+        let active = self.policy.load();
+        let vicinity = active.as_ref().and_then(|active| active.policies.vicinity());
+        vicinity.map(|vicinity| vicinity.short_forms(name)).unwrap_or_default()
     }
 
     /// How the first bytes of a connection to this endpoint are looked at.

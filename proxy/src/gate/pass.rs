@@ -3,6 +3,7 @@
 use super::class::{AddressClass, classify, readings};
 use super::{Allowed, Ask, Endpoint, Recorded};
 use crate::refusal::Refusal;
+use exeat_policy::normal::Host;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -36,8 +37,8 @@ impl Route {
         if addresses.is_empty() {
             return Err(Refusal::UpstreamUnresolved);
         }
-        if addresses.iter().any(|address| !acceptable(allowed, *address)) {
-            return Err(Refusal::AddressClass);
+        for address in &addresses {
+            check(allowed, *address)?;
         }
         Ok(Self { to, addresses })
     }
@@ -74,6 +75,22 @@ impl Allowed {
 /// Whether an address may be dialled for what was asked: as if the address had been asked for
 /// itself.
 pub(super) fn acceptable(allowed: &Allowed, address: SocketAddr) -> bool {
+    check(allowed, address).is_ok()
+}
+
+fn check(allowed: &Allowed, address: SocketAddr) -> Result<(), Refusal> {
+    if by_name(allowed) && readings(address.ip()).any(|ip| allowed.active.network.excludes(ip)) {
+        return Err(Refusal::Excluded);
+    }
+    if of_a_class(allowed, address) { Ok(()) } else { Err(Refusal::AddressClass) }
+}
+
+/// What a rule over addresses allows names its addresses itself.
+fn by_name(allowed: &Allowed) -> bool {
+    !allowed.ask.to().is_some_and(|to| matches!(to.host, Host::Ip(_)))
+}
+
+fn of_a_class(allowed: &Allowed, address: SocketAddr) -> bool {
     let (Ask::Request { .. } | Ask::Connect { .. }) = &*allowed.ask else { return false };
     let (intent, policies) = (allowed.ask.intent(), &allowed.active.policies);
     let denied = |ip| policies.denies_address(&intent, ip).is_some();

@@ -154,15 +154,17 @@ impl Allowed {
 impl Denied {
     fn by(ask: &Ask, decided: Decided) -> Self {
         Self {
-            refusal: refusal(ask, &decided.decision),
+            refusal: refusal(ask, &decided),
             observed: observed(&decided.decision),
             decided: Some(Box::new(decided)),
         }
     }
 }
 
-/// A default denial says more than that no rule matched where more can be said.
-fn refusal(ask: &Ask, decision: &Decision) -> Refusal {
+/// A default denial says more than that no rule matched where more can be said, and which rule comes
+/// nearest.
+fn refusal(ask: &Ask, decided: &Decided) -> Refusal {
+    let decision = &decided.decision;
     let (code, reason) = match (decision.code, ask.to().map(|to| &to.host)) {
         (Code::DefaultDeny, Some(Host::Ip(_))) => {
             (Code::DirectIp, "the destination is an address that no rule names".to_owned())
@@ -172,6 +174,10 @@ fn refusal(ask: &Ask, decision: &Decision) -> Refusal {
         }
         (code, _) => (code, decision.reason.to_string()),
     };
+    let near = (decision.code == Code::DefaultDeny)
+        .then(|| decided.active.policies.nearest(&ask.intent()))
+        .flatten();
+    let reason = near.map(|near| format!("{reason}; {near}")).unwrap_or(reason);
     let rule = decision.rule.as_ref().map(ToString::to_string);
     Refusal::Denied { code, rule, reason }
 }

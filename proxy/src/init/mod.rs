@@ -78,7 +78,7 @@ fn verify(want: &[Value], listing: &Value) -> Result<(), InitError> {
         listed.iter().filter(|o| o.get("metainfo").is_none()).map(plain).collect();
     let want: Vec<Value> = want.iter().map(plain).collect();
     // A listing names chains before rules; the rules of one chain keep their order.
-    for kind in ["table", "chain", "rule"] {
+    for kind in ["table", "set", "chain", "rule"] {
         let of = |all: &[Value]| {
             all.iter().filter(|o| o.get(kind).is_some()).cloned().collect::<Vec<_>>()
         };
@@ -103,12 +103,18 @@ fn verify(want: &[Value], listing: &Value) -> Result<(), InitError> {
     }
 }
 
-/// An object without what the kernel adds: handles, and what counters have counted.
+/// An object without what the kernel adds: handles, what counters have counted, and what is in sets.
 fn plain(object: &Value) -> Value {
     match object {
         Value::Object(map) => {
-            let kept = map.iter().filter(|(key, _)| *key != "handle").map(|(key, value)| {
-                let value = if key == "counter" { Value::Null } else { plain(value) };
+            let set = map.contains_key("type") && map.contains_key("size");
+            let added = |key: &String| key == "handle" || set && key == "elem";
+            let kept = map.iter().filter(|(key, _)| !added(key)).map(|(key, value)| {
+                let value = match key.as_str() {
+                    "counter" => Value::Null,
+                    "flags" if set => flags(value),
+                    _ => plain(value),
+                };
                 (key.clone(), value)
             });
             Value::Object(kept.collect())
@@ -116,6 +122,13 @@ fn plain(object: &Value) -> Value {
         Value::Array(all) => Value::Array(all.iter().map(plain).collect()),
         other => other.clone(),
     }
+}
+
+/// Flags of a set as every version of nft lists them: newer ones write a single one without a list,
+/// and say that rules change a set.
+fn flags(listed: &Value) -> Value {
+    let all = listed.as_array().map_or(std::slice::from_ref(listed), Vec::as_slice);
+    Value::Array(all.iter().filter(|flag| *flag != "dynamic").cloned().collect())
 }
 
 #[cfg(test)]
@@ -138,6 +151,18 @@ mod tests {
         let last = counted.len() - 1;
         counted[last]["rule"]["handle"] = json!(9);
         assert!(verify(&want, &listing(counted)).is_ok());
+        // A set as other versions list it, and with what rules have put into it.
+        for flags in [json!("timeout"), json!(["dynamic", "timeout"])] {
+            let mut used = want.clone();
+            let set = used.iter_mut().find_map(|object| object.get_mut("set")).unwrap();
+            (set["flags"], set["elem"]) =
+                (flags, json!([{"concat": ["10.0.0.1", 1, "10.0.0.2", 2]}]));
+            assert!(verify(&want, &listing(used)).is_ok());
+        }
+        let mut larger = want.clone();
+        let set = larger.iter_mut().find_map(|object| object.get_mut("set")).unwrap();
+        set["size"] = json!(1);
+        assert!(verify(&want, &listing(larger)).is_err());
     }
 
     #[test]

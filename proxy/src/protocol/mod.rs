@@ -5,4 +5,5 @@
 pub mod http;
 pub mod opaque;
 mod pump;
+mod quiet;
 mod relay;

@@ -1,6 +1,7 @@
 //! Bytes both ways, until either side ends, nothing moves for long, or the policy changes.
 
 use super::pump::pump;
+pub(super) use super::quiet::quiet;
 use crate::gate::{Counts, Standing};
 use crate::refusal::Refusal;
 use crate::tls::hello::HELLO_LIMIT;
@@ -11,15 +12,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-/// A relay on which nothing moves for this many minutes is ended.
-const IDLE_MINUTES: u32 = 60;
 /// First bytes that are held until it is clear what they are.
 const FIRST_LIMIT: usize = HELLO_LIMIT;
-/// How long open relays may go on once the proxy drains.
-const DRAIN: Duration = Duration::from_secs(5);
+/// How long open relays may go on once the proxy drains: a little less than it waits for them, so
+/// that how they ended is still recorded.
+const DRAIN: Duration = Duration::from_secs(4);
 
 /// Relays. Returns why it was cut off, where it was.
 pub(super) async fn relay<A, B>(
@@ -45,24 +44,8 @@ where
             _ => None,
         },
         refusal = standing.revoked() => Some(refusal),
-        () = idle(counts) => None,
+        () = quiet(counts.clone()) => None,
         () = drained => None,
-    }
-}
-
-/// Returns once nothing has moved for [`IDLE_MINUTES`].
-async fn idle(counts: &Counts) {
-    let mut minutes = interval(Duration::from_secs(60));
-    minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut last, mut still) = (counts.totals(), 0);
-    loop {
-        minutes.tick().await;
-        let now = counts.totals();
-        still = if now == last { still + 1 } else { 0 };
-        last = now;
-        if still > IDLE_MINUTES {
-            return;
-        }
     }
 }
 

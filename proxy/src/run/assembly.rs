@@ -2,7 +2,9 @@
 //! tests all use this: they differ in where policy comes from, where audit goes, and who resolves
 //! and dials.
 
+use super::container;
 use super::tasks::Tasks;
+use super::trim;
 use crate::control::snapshots::{Snapshots, grow_older};
 use crate::control::{Client, Roots, file, ship};
 use crate::dial::{Connect, Dialer, Resolve};
@@ -11,8 +13,9 @@ use crate::gate::{Gate, Journal};
 use crate::metrics::ProxyMetrics;
 use crate::serve::{Agent, Front};
 use crate::spool::{AuditLog, Shipping, SpoolConfig};
-use crate::state::PolicyState;
+use crate::state::{Cluster, PolicyState};
 use crate::tls::PodCa;
+use crate::wire::Memory;
 use anyhow::Context as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,6 +48,10 @@ pub struct Assembly {
     pub resolver: Arc<dyn Resolve>,
     pub connector: Arc<dyn Connect>,
     pub names: Arc<dyn Names>,
+    /// What the agent's pod knows of its cluster; none for an agent outside of one.
+    pub cluster: Option<Cluster>,
+    /// Bytes that what the agent sends may take at once; none: a part of the container's.
+    pub memory: Option<usize>,
 }
 
 /// A proxy that serves connections as soon as it is given some.
@@ -70,7 +77,7 @@ impl Assembly {
     /// When the spool or the pod's authority cannot be opened, or the policy file cannot be read.
     pub async fn build(self) -> anyhow::Result<Proxy> {
         let metrics = Arc::new(ProxyMetrics::new()?);
-        let policies = Arc::new(PolicyState::default());
+        let policies = Arc::new(PolicyState::within(self.cluster));
         let (keys_dir, pod_uid) = (self.spool.keys_dir.clone(), self.spool.genesis.pod_uid.clone());
         let (audit, shipping) =
             AuditLog::open(self.spool, Arc::clone(&policies), Arc::clone(&metrics))
@@ -118,7 +125,12 @@ impl Assembly {
         let drain = CancellationToken::new();
         let agent = Agent::new(gate.clone(), Arc::clone(&ca), self.names);
         let dialer = Dialer::new(self.resolver, self.connector);
-        let front = Arc::new(Front::new(agent, dialer, drain.clone()));
+        let bytes = self.memory.unwrap_or_else(|| Memory::part_of(container::memory_limit()));
+        let (held, refused) = (metrics.memory_held.clone(), metrics.memory_refused.clone());
+        let memory = Memory::new(bytes, held, refused);
+        let front = Arc::new(Front::new(agent, dialer, memory, drain.clone()));
+        tasks.forever("pool", front.clone().tend());
+        tasks.forever("trim", trim::give_back(Arc::clone(&metrics)));
         Ok(Proxy { front, gate, policies, metrics, audit, ca, drain, tasks, shipping })
     }
 }

@@ -1,24 +1,34 @@
 //! Puts the parts together: what `exeat-proxy run` does from start to drain.
 
 mod assembly;
+mod container;
+pub mod logs;
+mod outside;
 mod tasks;
+mod trim;
 
 pub use assembly::{Assembly, Proxy, Sink, Source};
+use outside::Outside;
 pub use tasks::Tasks;
+
+use logs::Dropped;
 
 use crate::config::RunArgs;
 use crate::control::{Client, ControlConfig, Roots};
 use crate::dial::{Resolver, Tcp};
 use crate::dns::answer::{Zone, search_domains};
 use crate::dns::{self, Server, Synthetic};
-use crate::entry::{redirect, rejected};
+use crate::entry::{own_ports, redirect, rejected};
+use crate::metrics::ProxyMetrics;
 use crate::ops::{self, Health};
 use crate::serve::Front;
 use crate::spool::{AuditLog, SpoolConfig, now};
-use crate::state::PolicyState;
+use crate::state::{Cluster, PolicyState};
 use crate::tls::PodCa;
 use anyhow::{Context as _, anyhow};
 use exeat_audit::record::{Genesis, Kind, RecordRef};
+use exeat_policy::cluster::Vicinity;
+use exeat_policy::normal::Name;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -33,7 +43,10 @@ use tokio::time::sleep;
 
 /// How long connections, and then the last audit, may take when the pod ends.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How long what was cut may take to state how it ended.
+const LAST_OUTCOMES: Duration = Duration::from_secs(1);
 const LAST_AUDIT: Duration = Duration::from_secs(5);
+const COUNTED: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_millis(exeat_audit::verify::HEARTBEAT_MS);
 
 /// The runtime that traffic runs on. With one worker nothing is handed from thread to thread.
@@ -47,20 +60,24 @@ pub fn runtime(workers: u16) -> std::io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(usize::from(workers)).enable_all().build()
 }
 
-/// Runs until SIGTERM, then drains.
+/// Runs until SIGTERM, then drains. `dropped`: lines of the log that were lost.
 ///
 /// # Errors
 /// When the proxy cannot start, or one of its tasks ends.
-pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+pub async fn run(args: RunArgs, dropped: Dropped) -> anyhow::Result<()> {
     raise_file_limit();
-    let synthetic = Arc::new(Synthetic::default());
-    let mut proxy = assembly(&args, Arc::clone(&synthetic))?.build().await?;
+    let synthetic = Arc::new(Synthetic::kept_in(args.paths.keys_dir.join("names")));
+    let resolver = Resolver::new(&args.dns_servers)?;
+    let assembly = assembly(&args, resolver.clone(), Arc::clone(&synthetic))?;
+    let mut proxy = assembly.build().await?;
     let gate = proxy.gate.clone();
-    let server = Arc::new(Server { gate, synthetic, zone: zone(&args.cluster_domain) });
+    let outside = Arc::new(Outside(resolver));
+    let server = Arc::new(Server::new(gate, synthetic, zone(&args.cluster_domain), outside));
     let (stop, stopping) = watch::channel(false);
     let mut captures = listen(&args, &proxy.front, &server, &mut proxy.tasks, &stopping).await?;
     let health = Arc::new(Health::default());
     beside(&args, &mut proxy, &health).await?;
+    proxy.tasks.forever("log", count_dropped(dropped, Arc::clone(&proxy.metrics)));
     health.serving.store(true, Ordering::Release);
     tracing::info!("Proxy serving");
 
@@ -77,6 +94,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     proxy.drain.cancel();
     stop.send_replace(true);
     while captures.join_next().await.is_some() {}
+    if !proxy.gate.journal().settled(LAST_OUTCOMES).await {
+        tracing::warn!("Ended with acts whose outcome is not known");
+    }
     proxy.tasks.shutdown().await;
     if !proxy.audit.close(LAST_AUDIT).await {
         let entries = proxy.metrics.spooled_entries.get();
@@ -87,8 +107,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
 }
 
 /// The proxy of a pod: policy from the controller, audit to the collector.
-fn assembly(args: &RunArgs, names: Arc<Synthetic>) -> anyhow::Result<Assembly> {
-    let resolver = Resolver::new(&args.dns_servers)?;
+fn assembly(args: &RunArgs, resolver: Resolver, names: Arc<Synthetic>) -> anyhow::Result<Assembly> {
     let roots = Arc::new(Roots::new(&args.control_ca)?);
     let control = |url: &str| {
         Client::new(ControlConfig {
@@ -99,6 +118,8 @@ fn assembly(args: &RunArgs, names: Arc<Synthetic>) -> anyhow::Result<Assembly> {
             resolver: resolver.clone(),
         })
     };
+    let domain = Name::parse(&args.cluster_domain).context("the cluster's domain is no name")?;
+    let vicinity = Vicinity::new(&args.pod.pod_namespace, &domain);
     let (publish, collect) = (control(&args.publish_url)?, control(&args.collect_url)?);
     Ok(Assembly {
         spool: spool_config(args),
@@ -108,6 +129,8 @@ fn assembly(args: &RunArgs, names: Arc<Synthetic>) -> anyhow::Result<Assembly> {
         resolver: Arc::new(resolver),
         connector: Arc::new(Tcp),
         names,
+        cluster: Some(Cluster { vicinity, api_server_ca: args.paths.api_server_ca.clone() }),
+        memory: None,
     })
 }
 
@@ -120,7 +143,7 @@ async fn beside(args: &RunArgs, proxy: &mut Proxy, health: &Arc<Health>) -> anyh
     tasks.run("ops", async move { Ok(ops::serve(listener, router).await?) });
     tasks.forever("rejected", rejected::watch(proxy.audit.clone(), metrics));
     tasks.forever("heartbeat", heartbeat(proxy.audit.clone()));
-    tasks.forever("trust", follow_roots(Arc::clone(&proxy.ca), policies));
+    tasks.forever("trust", follow_roots(Arc::clone(&proxy.ca), policies, Arc::clone(health)));
     Ok(())
 }
 
@@ -172,6 +195,12 @@ async fn listen(
             }
             Err(error) => return Err(error).with_context(|| format!("cannot listen on {capture}")),
         };
+        let refused = SocketAddr::new(ip, args.refused_port);
+        let refused = TcpListener::bind(refused)
+            .await
+            .with_context(|| format!("cannot listen on {refused}"))?;
+        let gate = server.gate().clone();
+        tasks.run("own-ports", async move { Ok(own_ports::refuse(gate, refused).await?) });
         captures.spawn(redirect::serve(Arc::clone(front), listener, stopping.clone(), DRAIN));
         let address = SocketAddr::new(ip, args.dns_port);
         let (udp, tcp) =
@@ -218,15 +247,27 @@ async fn heartbeat(audit: AuditLog) {
     }
 }
 
-/// Rewrites the agent's bundle when the roots of the snapshot change.
-async fn follow_roots(ca: Arc<PodCa>, policies: Arc<PolicyState>) {
+/// Counts what the log lost.
+async fn count_dropped(dropped: Dropped, metrics: Arc<ProxyMetrics>) {
+    loop {
+        sleep(COUNTED).await;
+        metrics.log_lines_dropped.inc_by(dropped.take());
+    }
+}
+
+/// Rewrites the agent's bundle when the roots of the snapshot change, and says so to the probes when
+/// it holds the first ones.
+async fn follow_roots(ca: Arc<PodCa>, policies: Arc<PolicyState>, health: Arc<Health>) {
     let mut changes = policies.subscribe();
     let mut written = None;
     loop {
         let roots = policies.load().map(|active| active.upstream_roots.clone());
         if roots.is_some() && roots != written {
             match ca.write_bundle(roots.as_deref().unwrap_or_default()) {
-                Ok(()) => written = roots,
+                Ok(()) => {
+                    written = roots;
+                    health.trusted.store(true, Ordering::Release);
+                }
                 Err(error) => tracing::error!(%error, "Trust bundle not written"),
             }
         }

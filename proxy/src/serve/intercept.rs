@@ -2,11 +2,12 @@
 
 use super::Front;
 use crate::gate::{Endpoint, Subject};
+use crate::metrics::Spoken;
 use crate::protocol::http::{Origin, Session};
 use crate::refusal::Refusal;
-use crate::tls::LeafError;
-use crate::wire::{Bulk, Io, Prefixed};
-use exeat_policy::normal::{Host, Name};
+use crate::tls::{ClientFault, LeafError};
+use crate::wire::{Bulk, Io, Peer, Prefixed};
+use exeat_policy::normal::{Host, Name, NameError};
 use exeat_policy::pattern::Scheme;
 use rustls::ServerConfig;
 use std::io;
@@ -25,44 +26,54 @@ impl Front {
         &self,
         stream: Prefixed<Io>,
         to: Arc<Endpoint>,
+        peer: Option<Peer>,
     ) -> io::Result<()> {
         let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream);
-        let start = match timeout(HANDSHAKE, acceptor).await? {
-            Ok(start) => start,
-            Err(error) => {
+        let start = match timeout(HANDSHAKE, acceptor).await {
+            Ok(Ok(start)) => start,
+            Ok(Err(error)) => {
+                self.metrics().malformed(Spoken::Tls);
                 let subject = Subject::connection(Scheme::Tls, &to);
                 let refusal = Refusal::Malformed("the TLS ClientHello cannot be read");
                 self.agent.gate.refuse(&subject, &refusal, None);
                 return Err(error);
             }
+            Err(_) => return Err(self.gave_up(&to, ClientFault::Silent)),
         };
-        let (config, refusal) = self
-            .leaf_for(&to.host, start.client_hello().server_name())
-            .map_err(io::Error::other)?;
-        let stream = match timeout(HANDSHAKE, start.into_stream(config)).await? {
-            Ok(stream) => stream,
-            Err(error) => {
-                // Most often a client that does not read the variables which name our bundle.
-                tracing::info!(host = %to.host, %error, "TLS handshake with the agent failed");
-                return Err(error);
-            }
+        let asked = start.client_hello().server_name().map(Name::parse);
+        let origin = Origin::new(true, to.clone())
+            .also_called(self.agent.gate.also_called(&to.host))
+            .asked_for(asked.as_ref().and_then(|asked| asked.as_ref().ok()));
+        let (config, refusal) = self.leaf_for(&origin, asked).map_err(io::Error::other)?;
+        let stream = match timeout(HANDSHAKE, start.into_stream(config)).await {
+            Ok(Ok(stream)) => stream,
+            // Most often a client that does not read the variables which name our bundle.
+            Ok(Err(error)) => return Err(self.gave_up(&to, ClientFault::of(&error))),
+            Err(_) => return Err(self.gave_up(&to, ClientFault::Silent)),
         };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let stream = Bulk::new(stream);
-        let session = Session::new(self.http.clone(), Origin::new(true, to), refusal);
+        let session = Session::new(self.http.clone(), origin, refusal).with_peer(peer);
         if http2 { session.serve_http2(stream).await } else { session.serve_http1(stream).await }
+    }
+
+    /// Counts and records a handshake that the agent's client did not finish.
+    fn gave_up(&self, to: &Endpoint, fault: ClientFault) -> io::Error {
+        self.metrics().client_tls(fault);
+        let refusal = Refusal::ClientTls(fault.text());
+        self.agent.gate.refuse(&Subject::connection(Scheme::Tls, to), &refusal, None);
+        io::Error::other(refusal)
     }
 
     /// The certificate to show, and why every request is refused where the name is not the one.
     fn leaf_for(
         &self,
-        host: &Host,
-        server_name: Option<&str>,
+        origin: &Origin,
+        asked: Option<Result<Name, NameError>>,
     ) -> Result<(Arc<ServerConfig>, Option<Refusal>), LeafError> {
-        let asked = server_name.map(Name::parse);
-        match (host, asked) {
-            (Host::Name(name), Some(Ok(asked))) if asked == *name => {
-                Ok((self.agent.leaves.config(name.as_str())?, None))
+        match (&origin.to.host, asked) {
+            (Host::Name(_), Some(Ok(asked))) if origin.is_called(&Host::Name(asked.clone())) => {
+                Ok((self.agent.leaves.config(asked.as_str())?, None))
             }
             (Host::Ip(ip), None) => Ok((self.agent.leaves.config(&address(*ip))?, None)),
             (Host::Name(name), None) => {

@@ -8,18 +8,21 @@
 //! 4. What nothing allows is answered where it can be, and reset where it cannot.
 
 mod agent;
+mod heard;
 mod intercept;
+mod silent;
 
 pub use agent::Agent;
 
 use crate::dial::Dialer;
 use crate::dns::Meaning;
 use crate::gate::{Ask, Endpoint, Subject};
+use crate::metrics::ProxyMetrics;
 use crate::protocol::http::{Http, Origin, Session};
 use crate::protocol::opaque::Opaque;
 use crate::refusal::Refusal;
 use crate::wire::detect::{Detected, Protocol, detect};
-use crate::wire::{Io, Prefixed};
+use crate::wire::{Io, Memory, Peer, Prefixed};
 use exeat_policy::normal::Host;
 use exeat_policy::pattern::Scheme;
 use std::io;
@@ -31,7 +34,8 @@ use tokio_util::sync::CancellationToken;
 /// How long a silent client is waited for where its server may speak first: long enough for the
 /// first bytes of a client that begins. What comes later is looked at all the same.
 const SERVER_MAY_SPEAK: Duration = Duration::from_millis(50);
-/// The same where only the client can begin.
+/// The same where nothing is allowed, and where only the client can begin.
+const HOPELESS: Duration = Duration::from_secs(5);
 const CLIENT_MUST_SPEAK: Duration = Duration::from_secs(60);
 
 /// Takes the connections of one agent.
@@ -43,22 +47,31 @@ pub struct Front {
 }
 
 impl Front {
-    /// `drain`: cancelled when the proxy drains.
-    pub fn new(agent: Agent, dialer: Dialer, drain: CancellationToken) -> Self {
+    /// `memory`: for what the agent sends. `drain`: cancelled when the proxy drains.
+    pub fn new(agent: Agent, dialer: Dialer, memory: Memory, drain: CancellationToken) -> Self {
         let gate = agent.gate.clone();
-        let http = Arc::new(Http::new(gate.clone(), dialer.clone(), drain.clone()));
+        let http = Arc::new(Http::new(gate.clone(), dialer.clone(), memory, drain.clone()));
         let opaque = Opaque { gate, dialer, drain: drain.clone() };
         Self { agent, http, opaque, drain }
     }
 
+    /// Looks after what connections leave behind. For ever.
+    pub async fn tend(self: Arc<Self>) {
+        self.http.tend().await;
+    }
+
     /// Serves one connection to its end. `original` is where the agent connected to.
     pub async fn serve(self: Arc<Self>, stream: Io, original: SocketAddr) {
-        let metrics = self.agent.gate.journal().metrics();
-        metrics.connections_open.inc();
+        let metrics = self.metrics();
+        metrics.connected();
         if let Err(error) = self.dispatch(stream, original).await {
             tracing::debug!(%error, "Connection ended");
         }
         metrics.connections_open.dec();
+    }
+
+    fn metrics(&self) -> &ProxyMetrics {
+        self.agent.gate.journal().metrics()
     }
 
     async fn dispatch(&self, stream: Io, original: SocketAddr) -> io::Result<()> {
@@ -77,20 +90,30 @@ impl Front {
             stream.reset();
             return Ok(());
         }
+        let peer = Peer::of(&stream, original);
+        if self.refused_at_once(&stream, &to) {
+            return Ok(());
+        }
         let (patience, care) = (self.patience(&to), self.agent.gate.care(&to));
         let found = tokio::select! {
             found = detect(stream, patience, care) => found?,
             () = self.drain.cancelled() => return Ok(()),
         };
         match found {
-            Detected::Left => Ok(()),
+            Detected::Left => {
+                self.said_nothing(&to);
+                Ok(())
+            }
             Detected::Silent(stream) => {
+                if self.refused_in_silence(&stream, &to) {
+                    return Ok(());
+                }
                 match self.opaque.serve(stream, Scheme::Tcp, to.clone()).await {
-                    Some((protocol, stream)) => self.hand_over(protocol, stream, to).await,
+                    Some((protocol, stream)) => self.hand_over(protocol, stream, to, peer).await,
                     None => Ok(()),
                 }
             }
-            Detected::Spoke(protocol, stream) => self.hand_over(protocol, stream, to).await,
+            Detected::Spoke(protocol, stream) => self.hand_over(protocol, stream, to, peer).await,
         }
     }
 
@@ -100,6 +123,7 @@ impl Front {
         let ask = Ask::Connect { scheme: Scheme::Tcp, to: to.clone() };
         match gate.rule(ask).at_once() {
             Ok(_) => SERVER_MAY_SPEAK,
+            Err(_) if self.is_hopeless(to) => HOPELESS,
             Err(_) => CLIENT_MUST_SPEAK,
         }
     }
@@ -110,6 +134,7 @@ impl Front {
         protocol: Protocol,
         stream: Prefixed<Io>,
         to: Arc<Endpoint>,
+        peer: Option<Peer>,
     ) -> io::Result<()> {
         let scheme = if protocol == Protocol::Tls { Scheme::Tls } else { Scheme::Tcp };
         if protocol == Protocol::Opaque || !self.agent.gate.intercepts(scheme, &to) {
@@ -118,12 +143,14 @@ impl Front {
             return Ok(());
         }
         if protocol == Protocol::Tls {
-            return self.intercept(stream, to).await;
+            return self.intercept(stream, to, peer).await;
         }
-        let session = Session::new(self.http.clone(), Origin::new(false, to), None);
+        let forms = self.agent.gate.also_called(&to.host);
+        let origin = Origin::new(false, to.clone()).also_called(forms);
+        let session = Session::new(self.http.clone(), origin, None).with_peer(peer);
         match protocol {
             Protocol::Http2 => session.prior_knowledge().serve_http2(stream).await,
-            _ => session.serve_http1(stream).await,
+            _ => self.listen_to(session, stream, &to).await,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use exeat_audit::batch::{self, Limits as BatchLimits};
+use exeat_policy::NetworkSettings;
 use exeat_policy::snapshot::Snapshot;
 use std::path::Path;
 use tempfile::TempDir;
@@ -63,6 +64,7 @@ fn policies(audit: AuditSettings) -> Arc<PolicyState> {
         pod_uid: POD.into(),
         policies: Vec::new(),
         audit,
+        network: NetworkSettings::default(),
         upstream_roots: String::new(),
         control_roots: String::new(),
     });

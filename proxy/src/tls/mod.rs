@@ -2,12 +2,14 @@
 //! with the roots that the proxy's image and the controller name.
 
 pub mod authority;
+pub mod fault;
 pub mod hello;
 pub mod leaf;
 pub mod truststore;
 pub mod upstream;
 
 pub use authority::{AuthorityError, PodCa};
+pub use fault::ClientFault;
 pub use leaf::{LeafError, Leaves};
 pub use upstream::{UpstreamRoots, UpstreamTls};
 

@@ -26,7 +26,8 @@ pub struct UpstreamRoots {
 #[derive(Debug)]
 pub struct UpstreamTls {
     native: RootCertStore,
-    current: ArcSwap<UpstreamRoots>,
+    /// The sets that were asked for last: those of the snapshot, and those of the API server.
+    recent: ArcSwap<[Arc<UpstreamRoots>; 2]>,
     epochs: AtomicU64,
 }
 
@@ -34,8 +35,9 @@ impl Default for UpstreamTls {
     fn default() -> Self {
         let mut native = RootCertStore::empty();
         native.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let current = ArcSwap::from_pointee(make(&native, &Arc::from(""), 0));
-        Self { native, current, epochs: AtomicU64::new(1) }
+        let none = Arc::new(make(&native, &Arc::from(""), 0));
+        let recent = ArcSwap::from_pointee([none.clone(), none]);
+        Self { native, recent, epochs: AtomicU64::new(1) }
     }
 }
 
@@ -43,19 +45,22 @@ impl UpstreamTls {
     /// The configurations under `additional` roots (PEM text of the current snapshot). A
     /// certificate in it that does not parse is left out: fewer servers are trusted, not more.
     pub fn under(&self, additional: &Arc<str>) -> Arc<UpstreamRoots> {
-        let current = self.current.load_full();
+        let recent = self.recent.load();
         // The snapshot in force, for nearly every call.
-        if Arc::ptr_eq(&current.additional, additional) {
-            return current;
+        if let Some(found) = recent.iter().find(|set| Arc::ptr_eq(&set.additional, additional)) {
+            return found.clone();
         }
-        if current.additional == *additional {
-            let renewed = UpstreamRoots { additional: additional.clone(), ..(*current).clone() };
-            self.current.store(Arc::new(renewed));
-            return current;
+        let [last, before] = &**recent;
+        for (equal, other) in [(last, before), (before, last)] {
+            if equal.additional == *additional {
+                let same = UpstreamRoots { additional: additional.clone(), ..(**equal).clone() };
+                self.recent.store(Arc::new([Arc::new(same), other.clone()]));
+                return equal.clone();
+            }
         }
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed);
         let made = Arc::new(make(&self.native, additional, epoch));
-        self.current.store(made.clone());
+        self.recent.store(Arc::new([made.clone(), last.clone()]));
         made
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -32,6 +33,14 @@ impl Io {
     pub fn reset(&self) {
         if let Over::Tcp(stream) = &self.0 {
             let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Our own address and the other side's, of TCP.
+    pub(super) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        match &self.0 {
+            Over::Tcp(stream) => Some((stream.local_addr().ok()?, stream.peer_addr().ok()?)),
+            Over::Other(_) => None,
         }
     }
 

@@ -3,8 +3,12 @@
 mod bulk;
 pub mod detect;
 mod io;
+mod memory;
+mod peer;
 mod prefixed;
 
 pub use bulk::Bulk;
 pub use io::Io;
+pub use memory::{Memory, NoRoom, Room};
+pub use peer::Peer;
 pub use prefixed::Prefixed;

@@ -6,6 +6,7 @@ use exeat_audit::batch::{self, CONTENT_TYPE, Limits};
 use exeat_audit::chain::{ChainId, Link};
 use exeat_audit::key::PublicKey;
 use exeat_audit::record::{Kind, Record, RecordRef};
+use exeat_policy::NetworkSettings;
 use exeat_policy::snapshot::{AuditSettings, Durability, Snapshot};
 use exeat_proxy::control::{Client, ControlConfig, Roots, ship};
 use exeat_proxy::dial::Resolver;
@@ -169,6 +170,7 @@ fn acknowledged() -> Arc<PolicyState> {
         pod_uid: POD.into(),
         policies: Vec::new(),
         audit: AuditSettings { durability: Durability::Acknowledged, ..AuditSettings::default() },
+        network: NetworkSettings::default(),
         upstream_roots: String::new(),
         control_roots: String::new(),
     });

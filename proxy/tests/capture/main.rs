@@ -3,18 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod apart;
+mod counted;
+mod foreign;
 mod namespaces;
+mod sockets;
 
 use namespaces::{AGENT, Namespaces, POD_V4, POD_V6, PROXY, ROOT, Side, WORLD_V4, WORLD_V6};
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::time::Duration;
-
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long nothing must arrive to count as nothing.
-const QUIET: Duration = Duration::from_millis(300);
-const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+use socket2::{Domain, Protocol, SockAddr};
+use sockets::{
+    LOOPBACK, PATIENCE, QUIET, accept, any, assert_no_datagram, assert_nothing_arrived, bind,
+    connect, listen, original, raw, timed_out,
+};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 
 #[test]
 fn tcp_of_every_other_uid_ends_at_the_proxy() {
@@ -172,26 +174,18 @@ fn a_multicast_group_tells_nothing_outside() {
 }
 
 fn join_is_seen(namespaces: &Namespaces) -> bool {
-    const IPV6: i32 = 0x86dd;
     let secret = *b"EXFILTRATED-14";
     let mut group = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     group[2..].copy_from_slice(&secret);
-    let outside = namespaces.within(Side::World, ROOT, || {
-        let protocol = Protocol::from(i32::from((IPV6 as u16).to_be()));
-        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).unwrap();
-        socket.set_read_timeout(Some(QUIET)).unwrap();
-        socket
-    });
+    let outside = namespaces.sniff();
     let _member = namespaces.within(Side::Pod, AGENT, || {
         let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).unwrap();
         socket.join_multicast_v6(&Ipv6Addr::from(group), 0).unwrap();
         socket
     });
     let end = std::time::Instant::now() + PATIENCE;
-    let mut buffer = [0; 2048];
     while std::time::Instant::now() < end {
-        let Ok(read) = (&outside).read(&mut buffer) else { continue };
-        if buffer[..read].windows(secret.len()).any(|bytes| bytes == secret) {
+        if outside.saw(&secret) {
             return true;
         }
     }
@@ -323,74 +317,4 @@ fn without_net_admin_init_fails_and_says_so() {
     assert!(error.contains("NET_ADMIN"), "{error}");
     let left = namespaces.exec(&["nft", "list", "ruleset"]).stdout;
     assert!(left.is_empty(), "{}", String::from_utf8_lossy(&left));
-}
-
-fn listen(namespaces: &Namespaces, side: Side, uid: u32, at: SocketAddr) -> TcpListener {
-    // Ports of the world below 1024 need root; the pod's are above.
-    namespaces.within(side, uid, || {
-        let socket = Socket::new(Domain::for_address(at), Type::STREAM, None).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        if at.is_ipv6() {
-            socket.set_only_v6(true).unwrap();
-        }
-        socket.bind(&at.into()).unwrap_or_else(|error| panic!("{at}: {error}"));
-        socket.listen(16).unwrap();
-        // Holds for `accept` too: a test that waits for what never comes fails.
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.into()
-    })
-}
-
-fn bind(namespaces: &Namespaces, side: Side, uid: u32, at: SocketAddr) -> UdpSocket {
-    let socket = namespaces.within(side, uid, || UdpSocket::bind(at)).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket
-}
-
-fn connect(namespaces: &Namespaces, uid: u32, target: SocketAddr) -> io::Result<TcpStream> {
-    let stream =
-        namespaces.within(Side::Pod, uid, || TcpStream::connect_timeout(&target, PATIENCE))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    Ok(stream)
-}
-
-/// A connection's uid is that of whoever accepted it.
-fn accept(namespaces: &Namespaces, uid: u32, listener: &TcpListener) -> TcpStream {
-    namespaces.within(Side::Pod, uid, || listener.accept().unwrap().0)
-}
-
-fn raw(domain: Domain, protocol: Protocol) -> Socket {
-    let socket =
-        Socket::new(domain, Type::RAW, Some(protocol)).expect("root may open a raw socket");
-    socket.set_read_timeout(Some(QUIET)).unwrap();
-    socket
-}
-
-fn any(like: IpAddr) -> IpAddr {
-    if like.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() }
-}
-
-fn original(stream: &TcpStream) -> SocketAddr {
-    let socket = SockRef::from(stream);
-    let v4 = stream.local_addr().unwrap().is_ipv4();
-    let found = if v4 { socket.original_dst_v4() } else { socket.original_dst_v6() };
-    found.unwrap().as_socket().unwrap()
-}
-
-fn assert_nothing_arrived(listener: &TcpListener) {
-    listener.set_nonblocking(true).unwrap();
-    std::thread::sleep(QUIET);
-    let arrived = listener.accept();
-    assert!(arrived.as_ref().is_err_and(timed_out), "something arrived: {arrived:?}");
-}
-
-fn assert_no_datagram(socket: &UdpSocket) {
-    socket.set_read_timeout(Some(QUIET)).unwrap();
-    let mut buffer = [0; 64];
-    let arrived = socket.recv_from(&mut buffer);
-    assert!(arrived.as_ref().is_err_and(timed_out), "something arrived: {arrived:?}");
-}
-
-fn timed_out(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

@@ -1,8 +1,11 @@
 //! A pod and a world, each a network namespace, joined by one cable. Removed when dropped.
 
+use crate::sockets::QUIET;
 use rustix::process::Uid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space, set_thread_uid};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::process::{Command, Output};
@@ -95,6 +98,33 @@ impl Namespaces {
             .expect("ip can be run")
     }
 
+    /// Watches everything that arrives in the world from now on.
+    pub(crate) fn sniff(&self) -> Sniffer {
+        const EVERYTHING: i32 = 0x0003;
+        self.within(Side::World, ROOT, || {
+            let protocol = Protocol::from(i32::from((EVERYTHING as u16).to_be()));
+            let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).unwrap();
+            socket.set_recv_buffer_size(1 << 22).unwrap();
+            socket.set_read_timeout(Some(QUIET)).unwrap();
+            Sniffer(socket)
+        })
+    }
+
+    /// Refuses connections to this port of the world by ICMP, as a node does for a Service without
+    /// endpoints.
+    pub(crate) fn refuse_outside(&self, port: u16) {
+        let rules = format!(
+            "add table inet refuse; \
+             add chain inet refuse input {{ type filter hook input priority 0; }}; \
+             add rule inet refuse input tcp dport {port} reject with icmpx type port-unreachable"
+        );
+        let output = Command::new("ip")
+            .args(["netns", "exec", &self.world, "nft", &rules])
+            .output()
+            .expect("ip can be run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Runs `act` on a thread that is in the namespace and has the uid. Sockets that it returns
     /// stay what they were made.
     pub(crate) fn within<T: Send>(
@@ -117,6 +147,24 @@ impl Namespaces {
             });
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
+    }
+}
+
+/// Every packet that arrived in the world.
+pub(crate) struct Sniffer(Socket);
+
+impl Sniffer {
+    /// Whether some packet had these bytes in it. Waits until none comes any more.
+    pub(crate) fn saw(&self, bytes: &[u8]) -> bool {
+        let mut buffer = vec![0; 1 << 16];
+        // A talkative neighbour must not keep this from ending.
+        for _ in 0..100_000 {
+            let Ok(read) = (&self.0).read(&mut buffer) else { return false };
+            if buffer[..read].windows(bytes.len()).any(|part| part == bytes) {
+                return true;
+            }
+        }
+        panic!("the world is never quiet");
     }
 }
 

@@ -4,10 +4,18 @@
 // A helper that fails has failed its test.
 #![allow(clippy::unwrap_used)]
 
+mod clients;
+mod denied;
 mod disguise;
+mod dns;
+mod endings;
 mod http;
 mod opaque;
+mod peak;
 mod records;
+mod services;
+mod shared;
+mod silent;
 mod smuggling;
 mod standing;
 mod tls;

@@ -2,16 +2,19 @@
 
 use bytes::Bytes;
 use exeat_audit::record::{Genesis, Record};
+use exeat_policy::NetworkSettings;
+use exeat_policy::cluster::Vicinity;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
 use exeat_proxy::dial::{Connect, Resolve};
 use exeat_proxy::dns::{Meaning, Names};
+use exeat_proxy::gate::Gate;
 use exeat_proxy::metrics::ProxyMetrics;
 use exeat_proxy::run::{Assembly, Proxy, Sink, Source};
 use exeat_proxy::serve::Front;
 use exeat_proxy::spool::SpoolConfig;
-use exeat_proxy::state::PolicyState;
+use exeat_proxy::state::{Cluster, PolicyState};
 use exeat_proxy::tls::PodCa;
 use exeat_proxy::wire::Io;
 use futures::future::BoxFuture;
@@ -31,6 +34,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// The name that most tests ask for, where its address was given out, and where it leads.
@@ -41,6 +45,13 @@ const API_LEADS: &str = "203.0.113.10";
 pub(crate) const REBOUND_AT: &str = "198.18.0.2";
 /// A name that leads into a private network.
 pub(crate) const INSIDE_AT: &str = "198.18.0.3";
+/// A name that no rule of any test speaks of.
+pub(crate) const UNKNOWN_AT: &str = "198.18.0.9";
+
+/// Services of the cluster, in another namespace and in the pod's own.
+pub(crate) const ORDERS_AT: &str = "198.18.0.4";
+pub(crate) const OWN_AT: &str = "198.18.0.5";
+pub(crate) const API_SERVER_AT: &str = "198.18.0.8";
 
 /// What the test's world knows.
 #[derive(Default)]
@@ -57,6 +68,12 @@ impl Names for Atlas {
             API_AT => name(API),
             REBOUND_AT => name("rebound.example.com"),
             INSIDE_AT => name("inside.example.com"),
+            ORDERS_AT => name("orders.prod.svc.cluster.local"),
+            OWN_AT => name("orders.agents.svc.cluster.local"),
+            API_SERVER_AT => name("kubernetes.default.svc.cluster.local"),
+            "198.18.0.6" => name("orders.dev.svc.cluster.local"),
+            "198.18.0.7" => name("orders.dev"),
+            UNKNOWN_AT => name("unknown.example.net"),
             other if other.starts_with("198.18.") => Meaning::Nothing,
             _ => Meaning::Address,
         }
@@ -69,6 +86,11 @@ impl Resolve for Atlas {
             API => vec![API_LEADS],
             "rebound.example.com" => vec!["203.0.113.11", "169.254.169.254"],
             "inside.example.com" => vec!["10.1.2.3"],
+            "kubernetes.default.svc.cluster.local" => vec!["10.96.0.1"],
+            "orders.prod.svc.cluster.local" => vec!["10.96.0.7"],
+            "orders.agents.svc.cluster.local" => vec!["10.96.0.8"],
+            "orders.dev.svc.cluster.local" => vec!["10.96.0.9"],
+            "orders.dev" => vec!["203.0.113.12"],
             _ => vec![],
         };
         let found = found.into_iter().map(|text| text.parse().unwrap()).collect();
@@ -94,10 +116,27 @@ pub(crate) struct World {
     pub(crate) metrics: Arc<ProxyMetrics>,
     pub(crate) ca: Arc<PodCa>,
     atlas: Arc<Atlas>,
-    authority: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
+    authority: Authority,
+    /// Of the cluster's API server.
+    cluster: Authority,
     connections: Arc<AtomicUsize>,
     dirs: [tempfile::TempDir; 3],
-    _proxy: Proxy,
+    proxy: Proxy,
+}
+
+type Authority = rcgen::CertifiedIssuer<'static, rcgen::KeyPair>;
+
+fn authority() -> Authority {
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    // Two authorities of one name are two to nobody who looks for an issuer.
+    let key = rcgen::KeyPair::generate().unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, hex(&key));
+    rcgen::CertifiedIssuer::self_signed(params, key).unwrap()
+}
+
+fn hex(key: &rcgen::KeyPair) -> String {
+    key.public_key_raw().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// One rule as YAML would have it.
@@ -126,6 +165,17 @@ impl World {
 
     /// A world to which no policy has come yet.
     pub(crate) async fn before_any_policy(max_bytes: u64) -> Self {
+        Self::with(max_bytes, 64 << 20).await
+    }
+
+    /// A world whose proxy has so many bytes for what the agent sends.
+    pub(crate) async fn with_memory(rules: &[serde_json::Value], memory: usize) -> Self {
+        let world = Self::with(64 << 20, memory).await;
+        world.rules(Mode::Enforce, rules);
+        world
+    }
+
+    async fn with(max_bytes: u64, memory: usize) -> Self {
         let dirs = [(); 3].map(|()| tempfile::tempdir().unwrap());
         let genesis = Genesis {
             pod_uid: "pod-1".into(),
@@ -144,6 +194,9 @@ impl World {
             genesis,
         };
         let atlas = Arc::new(Atlas::default());
+        let cluster = authority();
+        let api_server_ca = dirs[1].path().join("kube-ca.crt");
+        std::fs::write(&api_server_ca, cluster.pem()).unwrap();
         let assembly = Assembly {
             spool,
             trust_dir: dirs[2].path().to_owned(),
@@ -152,23 +205,24 @@ impl World {
             resolver: atlas.clone(),
             connector: atlas.clone(),
             names: atlas.clone(),
+            cluster: Some(Cluster {
+                vicinity: Vicinity::new("agents", &Name::parse("cluster.local").unwrap()),
+                api_server_ca,
+            }),
+            memory: Some(memory),
         };
         let proxy = assembly.build().await.unwrap();
-        let mut params = rcgen::CertificateParams::default();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let authority =
-            rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap())
-                .unwrap();
         let world = Self {
             front: proxy.front.clone(),
             policy: proxy.policies.clone(),
             metrics: proxy.metrics.clone(),
             ca: proxy.ca.clone(),
             atlas,
-            authority,
+            authority: authority(),
+            cluster,
             connections: Arc::default(),
             dirs,
-            _proxy: proxy,
+            proxy,
         };
         world.echo(80, None).await;
         world.echo(8080, None).await;
@@ -195,7 +249,24 @@ impl World {
         self.replace(policies, AuditSettings::default());
     }
 
+    /// Replaces the policy, in an installation that keeps ranges from agents.
+    pub(crate) fn rules_without(&self, rules: &[serde_json::Value], excluded: &[&str]) {
+        let excluded = excluded.iter().map(|net| net.parse().unwrap()).collect();
+        let network = NetworkSettings { excluded, ..NetworkSettings::default() };
+        let policies: &[_] = &[(Tier::Namespaced, Mode::Enforce, rules)];
+        self.replace_all(policies, AuditSettings::default(), network);
+    }
+
     fn replace(&self, policies: &[(Tier, Mode, &[serde_json::Value])], audit: AuditSettings) {
+        self.replace_all(policies, audit, NetworkSettings::default());
+    }
+
+    fn replace_all(
+        &self,
+        policies: &[(Tier, Mode, &[serde_json::Value])],
+        audit: AuditSettings,
+        network: NetworkSettings,
+    ) {
         let source = |(tier, mode, rules): &(Tier, Mode, &[serde_json::Value])| {
             let namespace = if *tier == Tier::Namespaced { "agents" } else { "" };
             let origin =
@@ -209,6 +280,7 @@ impl World {
             pod_uid: "pod-1".into(),
             policies: policies.iter().map(source).collect(),
             audit,
+            network,
             upstream_roots: self.authority.pem(),
             control_roots: String::new(),
         });
@@ -248,23 +320,39 @@ impl World {
 
     /// A certificate of the test's authority.
     pub(crate) fn server_config(&self, name: &str) -> rustls::ServerConfig {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.authority).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )
-            .unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        config
+        certified(&self.authority, name)
     }
 
+    /// The gate that all acts pass.
+    pub(crate) fn gate(&self) -> Gate {
+        self.proxy.gate.clone()
+    }
+
+    /// A certificate of the cluster's authority.
+    pub(crate) fn api_server_config(&self, name: &str) -> rustls::ServerConfig {
+        certified(&self.cluster, name)
+    }
+}
+
+fn certified(authority: &Authority, name: &str) -> rustls::ServerConfig {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, authority).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
+}
+
+impl World {
     /// How often anything was dialled, and how many connections servers saw.
     pub(crate) fn reached(&self) -> (usize, usize) {
         (self.atlas.dialled.lock().unwrap().len(), self.connections.load(Ordering::SeqCst))
@@ -272,12 +360,26 @@ impl World {
 
     /// Connects as the agent would, to an original destination.
     pub(crate) async fn connect(&self, original: &str) -> TcpStream {
+        self.connect_watched(original).await.0
+    }
+
+    /// Connects, and says when the proxy is done with the connection.
+    pub(crate) async fn connect_watched(&self, original: &str) -> (TcpStream, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let original = original.parse().unwrap();
-        tokio::spawn(self.front.clone().serve(Io::from(stream), original));
-        client
+        (client, tokio::spawn(self.front.clone().serve(Io::from(stream), original)))
+    }
+
+    /// The proxy takes nothing new and ends what it carries.
+    pub(crate) fn drain(&self) {
+        self.proxy.drain.cancel();
+    }
+
+    /// Whether every intent has its outcome.
+    pub(crate) async fn settled(&self) -> bool {
+        self.proxy.gate.journal().settled(Duration::from_secs(1)).await
     }
 
     /// Connects with TLS, trusting the pod's authority alone.

@@ -1,6 +1,7 @@
 //! What no container of an agent's may have.
 
 use super::super::harden::ALLOWED_CAPABILITIES;
+use super::super::path;
 use super::super::pod::{ContainerView, PodView};
 use super::super::refusal::Refusal;
 use super::{confinement, windows};
@@ -173,18 +174,8 @@ fn hosts(c: &ContainerView<'_>) -> Vec<Refusal> {
     found
 }
 
-/// Whether a path is, or lies in, a directory of ours, with `.`, `..` and doubled slashes resolved.
+/// Whether a path is, or lies in, a directory of ours.
 fn inside_reserved_path(path: &str) -> bool {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    let normal = format!("/{}/", parts.join("/"));
-    RESERVED_PATHS.iter().any(|reserved| normal.starts_with(&format!("{reserved}/")))
+    let path = path::normal(path);
+    RESERVED_PATHS.iter().any(|reserved| path.starts_with(&path::normal(reserved)))
 }

@@ -1,6 +1,9 @@
 //! One request, from its head to its response.
 
+use super::ended::Answer;
+use super::expect::Leave;
 use super::headers;
+use super::heads::FREE;
 use super::leftover::Leftover;
 use super::outgoing::Outgoing;
 use super::relayed::{Closing, Relayed};
@@ -8,22 +11,24 @@ use super::strict;
 use super::target::Target;
 use super::upstream::{Cleared, Sent, Way};
 use super::{Inner, problem, websocket};
-use crate::content::{Inspected, hold};
+use crate::content::{Framing, Inspected, hold};
 use crate::gate::{Allowed, Ask, Carries, Ending, Noted, Recorded, Subject};
 use crate::refusal::{Refusal, brief};
+use crate::wire::{NoRoom, Room};
 use bytes::Bytes;
 use exeat_policy::action::Action;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, UPGRADE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, UPGRADE};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode, Version};
+use http_body::Body as _;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// The body of every response to the agent.
-pub(super) type AgentBody = Either<Full<Bytes>, Relayed>;
+/// The body of every response to the agent: a refusal, or what the server answers.
+pub(super) type AgentBody = Answer<Either<Full<Bytes>, Relayed>>;
 
 /// A refusal, and what Observe policies said of the same request.
 struct Refused {
@@ -39,21 +44,25 @@ impl From<Refusal> for Refused {
 
 /// Answers one request. Never fails: a refusal is an answer.
 pub(super) async fn answer(session: Arc<Inner>, request: Request<Incoming>) -> Response<AgentBody> {
-    match exchange(&session, request).await {
+    let under_way = session.under_way.begin();
+    let response = match exchange(&session, request).await {
         Ok(response) => response,
         Err(refusal) => problem::response(&refusal).map(Either::Left),
-    }
+    };
+    response.map(|body| Answer::new(body, under_way))
 }
 
 async fn exchange(
     session: &Arc<Inner>,
     mut request: Request<Incoming>,
-) -> Result<Response<AgentBody>, Refusal> {
+) -> Result<Response<Either<Full<Bytes>, Relayed>>, Refusal> {
     let upgrade = request.headers().contains_key(UPGRADE);
     let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
     let (parts, body) = request.into_parts();
+    let room = session.room_for(&parts).await;
     let body = Leftover::new(body, parts.headers.contains_key(EXPECT));
-    let (subject, decided) = match session.read(&parts) {
+    let read = room.as_ref().map_err(|NoRoom| Refusal::Overloaded);
+    let (subject, decided) = match read.and_then(|_| session.read(&parts)) {
         Ok((target, ask)) => {
             let subject = session.subject_of(&parts, &target, &ask);
             (subject, session.decide(&parts, target, ask, body).await)
@@ -79,15 +88,21 @@ async fn exchange(
     let recorded = session.http.gate.record(&allowed, &subject, noted).await?;
     body.belongs_to(&recorded);
     let length = announced(&parts, &body);
-    let head = headers::clean(parts, &target, length);
-    let cleared = Cleared { target: &target, allowed: &allowed, recorded: &recorded };
+    // Over HTTP/2 nobody waits for an interim answer, and a body that was held was asked for here.
+    let waits = parts.version == Version::HTTP_11 && parts.headers.contains_key(EXPECT);
+    let leave = (waits && body.has_trailers() && !body.is_end_stream()).then(Leave::default);
+    let head = headers::clean(parts, &target, length, body.has_trailers());
+    let cleared = Cleared { target: &target, allowed: &allowed, recorded: &recorded, leave };
     let sent = match way {
         Ok(way) => session.send(way, head, body, &cleared).await,
         // The name was allowed and led nowhere: an intent with an outcome, not a denial.
         Err(refusal) => Err(refusal),
     };
     match sent {
-        Ok(sent) => session.relay(&target, upgrade, sent, &allowed, recorded),
+        Ok(sent) => {
+            let leave = cleared.leave;
+            session.relay(&target, upgrade, sent, &allowed, recorded, leave)
+        }
         Err(refusal) => {
             let refusal = recorded.why_cut_off().cloned().unwrap_or(refusal);
             recorded.failed(refusal.clone());
@@ -98,7 +113,6 @@ async fn exchange(
 
 /// The length to put on the wire. An empty body of a method that usually has one keeps its zero.
 fn announced(parts: &Parts, body: &Outgoing<Leftover>) -> Option<u64> {
-    use http_body::Body as _;
     let exact = body.size_hint().exact()?;
     (exact > 0 || parts.headers.contains_key(CONTENT_LENGTH)).then_some(exact)
 }
@@ -112,6 +126,15 @@ struct Decided {
 }
 
 impl Inner {
+    /// Room for a long head, until it was answered.
+    async fn room_for(&self, parts: &Parts) -> Result<Option<Room>, NoRoom> {
+        let lines = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        match lines.sum::<usize>() {
+            ..=FREE => Ok(None),
+            length => Box::pin(self.http.memory.take(length)).await.map(Some),
+        }
+    }
+
     /// Reads the head. Refuses what cannot be decided.
     fn read(&self, parts: &Parts) -> Result<(Target, Ask), Refusal> {
         if let Some(violation) = strict::refused(&parts.method, parts.uri.path()) {
@@ -183,7 +206,7 @@ impl Inner {
         }
         let refusal = (!allowed.observing()).then(|| allowed.body_refusal());
         let patterns = allowed.body_patterns().to_vec();
-        let inspected = Box::pin(hold(body, patterns, &self.http.budget, refusal));
+        let inspected = Box::pin(hold(body, patterns, &self.http.memory, refusal, framing(parts)));
         let mut held: Inspected = inspected.await.map_err(refuse)?;
         let would = held.matched.then(|| format!("Deny {}", allowed.body_refusal().code()));
         let noted = Noted { body_digest: held.digest.take(), observed: would, ..Noted::default() };
@@ -201,7 +224,8 @@ impl Inner {
         sent: Sent,
         allowed: &Allowed,
         recorded: Recorded,
-    ) -> Result<Response<AgentBody>, Refusal> {
+        leave: Option<Leave>,
+    ) -> Result<Response<Either<Full<Bytes>, Relayed>>, Refusal> {
         let Sent { response, upstream, key } = sent;
         let ending = Ending {
             status: Some(response.status().as_u16()),
@@ -218,8 +242,8 @@ impl Inner {
         let standing = allowed.standing(gate, Carries::Answer);
         let (mut parts, incoming) = response.into_parts();
         headers::incoming(&mut parts.headers);
-        let closing =
-            Closing { session: self.clone(), recorded, ending, upstream: Some((key, upstream)) };
+        let upstream = Some((key, upstream));
+        let closing = Closing { session: self.clone(), recorded, ending, upstream, leave };
         let mut response = Response::new(Either::Right(Relayed::new(incoming, standing, closing)));
         *response.status_mut() = parts.status;
         *response.headers_mut() = parts.headers;
@@ -247,20 +271,39 @@ impl Inner {
             action: ask.action(),
             resource: [scheme, "://", authority, target.path.first()].concat(),
             query_digest: target.query.as_ref().map(digest),
-            method: Some(parts.method.as_str().to_ascii_uppercase()),
+            method: Some(parts.method.to_string()),
         }
     }
 }
+
+/// Media types that begin so are streams of messages.
+const MESSAGES: [&[u8]; 2] = [b"application/grpc", b"application/connect+"];
+/// How a body is encoded, or the messages in it.
+const CODINGS: [HeaderName; 3] = [
+    CONTENT_ENCODING,
+    HeaderName::from_static("grpc-encoding"),
+    HeaderName::from_static("connect-content-encoding"),
+];
 
 /// Whether what the request carries can be read at all.
 fn inspectable(parts: &Parts, target: &Target) -> Result<(), Refusal> {
     if target.websocket {
         return Err(Refusal::Uninspectable);
     }
-    for coding in parts.headers.get_all(CONTENT_ENCODING) {
+    let codings = CODINGS.into_iter().flat_map(|name| parts.headers.get_all(name));
+    for coding in codings {
         if !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") {
             return Err(Refusal::Encoding(brief(coding.as_bytes())));
         }
     }
     Ok(())
+}
+
+/// gRPC (`PROTOCOL-HTTP2.md`) and the streams of Connect are messages.
+fn framing(parts: &Parts) -> Framing {
+    let kind = parts.headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
+    match kind {
+        Some(kind) if MESSAGES.iter().any(|one| kind.starts_with(one)) => Framing::Messages,
+        _ => Framing::Whole,
+    }
 }

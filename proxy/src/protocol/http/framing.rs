@@ -16,7 +16,7 @@ use thiserror::Error;
 /// A request's head may be this long. Beyond it the request is refused.
 pub const HEAD_LIMIT: usize = 64 * 1024;
 /// And have this many header lines.
-pub const HEADER_LIMIT: usize = 100;
+pub const HEADER_LIMIT: usize = 256;
 const TRAILER_LIMIT: usize = 8 * 1024;
 
 /// Why a message was refused.
@@ -32,10 +32,12 @@ pub enum Violation {
     TransferEncoding,
     BothLengths,
     Chunk,
+    /// Nothing is wrong with the head, but there is no memory for the rest of it.
+    NoRoom,
 }
 
 impl Violation {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::HeadTooLong,
         Self::LineEnding,
         Self::RequestLine,
@@ -45,13 +47,14 @@ impl Violation {
         Self::TransferEncoding,
         Self::BothLengths,
         Self::Chunk,
+        Self::NoRoom,
     ];
 
     /// What is wrong, for people.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::HeadTooLong => {
-                "the request's head is longer than 64 KiB or has more than 100 lines"
+                "the request's head is longer than 64 KiB or has more than 256 lines"
             }
             Self::LineEnding => "a line does not end in CRLF, or holds a stray control byte",
             Self::RequestLine => "the request line is not `METHOD target HTTP/1.x`",
@@ -63,6 +66,7 @@ impl Violation {
             }
             Self::BothLengths => "Content-Length and Transfer-Encoding exclude each other",
             Self::Chunk => "a chunk of the body is malformed",
+            Self::NoRoom => "there is no memory for the request's head",
         }
     }
 
@@ -102,7 +106,10 @@ enum State {
 
 impl From<Violation> for Refusal {
     fn from(violation: Violation) -> Self {
-        Self::Malformed(violation.as_str())
+        match violation {
+            Violation::NoRoom => Self::Overloaded,
+            violation => Self::Malformed(violation.as_str()),
+        }
     }
 }
 
@@ -171,6 +178,11 @@ impl Framing {
     /// Whether a head is held that `read` has to rewrite.
     pub fn rewrites(&self) -> bool {
         self.rewrites
+    }
+
+    /// Bytes of a head or line whose end has not come.
+    pub fn held(&self) -> usize {
+        self.held.len()
     }
 
     /// Whether the message's head is complete and its body is not.

@@ -3,13 +3,16 @@
 use super::framing::{Violation, is_named};
 use super::target::{Origin, Target};
 use crate::refusal::Refusal;
+use bytes::Bytes;
 use http::header::{
-    ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, COOKIE, EXPECT, HOST, LOCATION, MAX_FORWARDS, PROXY_AUTHORIZATION, SET_COOKIE,
+    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
+use http_body::Frame;
 
 const HOP_BY_HOP: [HeaderName; 6] = [
     CONNECTION,
@@ -62,13 +65,75 @@ fn is_one_of(name: &HeaderName, names: &[&str]) -> bool {
     names.iter().any(|one| is_named(name.as_str().as_bytes(), one))
 }
 
+/// What follows a body must not be what a head decides by: where a message ends and goes, who asks,
+/// and how the body is read (RFC 9110 §6.5.1).
+const NO_TRAILER: [HeaderName; 14] = [
+    HOST,
+    CONTENT_LENGTH,
+    TRAILER,
+    EXPECT,
+    PROXY_AUTHORIZATION,
+    AUTHORIZATION,
+    COOKIE,
+    SET_COOKIE,
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
+    CONTENT_RANGE,
+    ALT_SVC,
+    MAX_FORWARDS,
+    LOCATION,
+];
+
+fn may_trail(name: &HeaderName) -> bool {
+    let is = |names: &[HeaderName]| names.iter().any(|one| is_one_of(name, &[one.as_str()]));
+    !is(&NO_TRAILER)
+        && !is(&HOP_BY_HOP)
+        && !is_one_of(name, &REPLACING)
+        && !is_one_of(name, &FORWARDED)
+}
+
+/// A frame without the trailers that are not passed on, in either direction. None where nothing is
+/// left of it.
+pub(super) fn without_foreign_trailers(frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+    let mut trailers = match frame.into_trailers() {
+        Ok(trailers) => trailers,
+        Err(frame) => return Some(frame),
+    };
+    let foreign: Vec<HeaderName> =
+        trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
+    for name in foreign {
+        trailers.remove(name);
+    }
+    (!trailers.is_empty()).then(|| Frame::trailers(trailers))
+}
+
+/// The announcement of the trailers that are passed on.
+fn announced(headers: &HeaderMap) -> Option<HeaderValue> {
+    let names = headers
+        .get_all(TRAILER)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(may_trail)
+        .map(|name| name.to_string());
+    let names = names.collect::<Vec<_>>().join(", ");
+    HeaderValue::try_from(names).ok().filter(|names| !names.is_empty())
+}
+
 /// Turns the head that the agent sent into the head that goes out, but for where it goes.
-/// `length` is the body's length where it is known and belongs on the wire.
-pub(super) fn clean(parts: Parts, target: &Target, length: Option<u64>) -> Request<()> {
+/// `length` is the body's length where it is known and belongs on the wire; `trailing`: whether
+/// trailers may follow it.
+pub(super) fn clean(
+    parts: Parts,
+    target: &Target,
+    length: Option<u64>,
+    trailing: bool,
+) -> Request<()> {
     let Parts { method, mut headers, .. } = parts;
     let trailers =
         headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
     strip_hop_by_hop(&mut headers);
+    let announced = announced(&headers).filter(|_| trailing && length.is_none());
     for name in [EXPECT, CONTENT_LENGTH, PROXY_AUTHORIZATION, HOST, TRAILER] {
         headers.remove(name);
     }
@@ -81,6 +146,9 @@ pub(super) fn clean(parts: Parts, target: &Target, length: Option<u64>) -> Reque
     join_cookies(&mut headers);
     if let Some(length) = length {
         headers.insert(CONTENT_LENGTH, length.into());
+    }
+    if let Some(announced) = announced {
+        headers.insert(TRAILER, announced);
     }
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -109,13 +177,15 @@ pub(super) fn address<B>(
     let path: PathAndQuery = target.path_and_query().parse()?;
     let uri = Uri::builder().path_and_query(path);
     let headers = request.headers_mut();
+    let authority = target.authority.as_ref().unwrap_or(origin.authority());
     let uri = if version == Version::HTTP_2 {
         headers.remove(HOST);
-        uri.scheme(origin.scheme(false).as_str()).authority(origin.authority_text())
+        headers.remove(EXPECT);
+        uri.scheme(origin.scheme(false).as_str()).authority(authority.as_bytes())
     } else {
         // Over HTTP/1 it would need a Connection header of its own, and servers do without.
         headers.remove(TE);
-        headers.insert(HOST, origin.authority().clone());
+        headers.insert(HOST, authority.clone());
         uri
     };
     *request.uri_mut() = uri.build()?;
@@ -161,6 +231,7 @@ mod tests {
     use super::*;
     use crate::gate::Endpoint;
     use exeat_policy::normal::Host;
+    use exeat_policy::reading::Readings;
     use std::sync::Arc;
 
     fn send(version: Version, headers: &[(&'static str, &'static str)]) -> Request<()> {
@@ -170,9 +241,15 @@ mod tests {
         }
         let to = Endpoint { host: Host::parse("api.example.com").unwrap(), port: 8443 };
         let origin = Origin::new(true, Arc::new(to));
-        let target = Target { path: "/b".into(), query: Some("q=1".into()), websocket: false };
+        let target = Target {
+            path: Readings::of("/b").unwrap(),
+            sent: "/b".into(),
+            query: Some("q=1".into()),
+            authority: None,
+            websocket: false,
+        };
         let parts = request.body(()).unwrap().into_parts().0;
-        let mut request = clean(parts, &target, Some(3));
+        let mut request = clean(parts, &target, Some(3), true);
         address(&mut request, &target, &origin, version).unwrap();
         request
     }

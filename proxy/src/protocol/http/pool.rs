@@ -1,32 +1,44 @@
-//! Connections to upstream servers, kept for the next request to the same endpoint.
+//! Connections to servers that are used again. HTTP/1.1 connections are lent out; HTTP/2
+//! connections are shared, by as many requests as the server takes at once. A connection is reused
+//! only for what it was dialled for, while the roots that verified it are still the roots, and by
+//! requests that may go to its address. Everything is bounded: per endpoint, in all, and in time.
 //!
-//! A connection is reused only for the scheme, name and port that it was dialled for, while the
-//! roots that verified it are still the roots, and while its address is still one that may be
-//! dialled. Everything is bounded: per endpoint, in all, and in time.
+//! Where a server may speak HTTP/2, one request dials and the others wait for what comes of it: so
+//! many first requests make one connection. Once every shared connection is full, one more is made.
 
-use super::leftover::Leftover;
-use super::outgoing::Outgoing;
+use super::lanes::{Lane, Lanes};
+use super::resend::Lent;
 use crate::gate::Endpoint;
+use crate::refusal::Refusal;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper::{Request, Response};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{Instant, timeout, timeout_at};
 
-/// Idle connections kept per endpoint, and in all. An agent that asks one endpoint over more HTTP/1.1
-/// connections than are kept keeps paying for TLS handshakes.
+/// Idle HTTP/1.1 connections kept per endpoint, and in all. An agent that asks one endpoint over
+/// more of them than are kept keeps paying for TLS handshakes.
 const PER_ENDPOINT: usize = 64;
 const IN_ALL: usize = 256;
+/// HTTP/2 connections to one endpoint.
+const SHARED: usize = 64;
 /// An idle connection older than this is dropped. Short of what servers usually wait, so that
 /// few requests meet a closing connection.
 const IDLE: Duration = Duration::from_secs(30);
 /// How long a connection may take to be ready again after a response was read to its end.
 const READY: Duration = Duration::from_millis(250);
+/// How long a request waits for a connection that another dials, or for a stream.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Endpoints of which it is remembered what they speak.
+const PLACES: usize = 1024;
 
 /// The body of every request that goes out.
-pub(super) type UpstreamBody = Outgoing<Leftover>;
+pub(super) type UpstreamBody = Lent;
 
 /// What a connection was dialled for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,7 +54,7 @@ pub(super) struct Key {
 /// One way to send a request.
 pub(super) enum Sender {
     Http1(http1::SendRequest<UpstreamBody>),
-    Http2(http2::SendRequest<UpstreamBody>),
+    Http2(http2::SendRequest<UpstreamBody>, Arc<Lane>),
 }
 
 /// A connection, and where it leads.
@@ -55,7 +67,15 @@ impl Upstream {
     pub(super) fn version(&self) -> http::Version {
         match self.sender {
             Sender::Http1(_) => http::Version::HTTP_11,
-            Sender::Http2(_) => http::Version::HTTP_2,
+            Sender::Http2(..) => http::Version::HTTP_2,
+        }
+    }
+
+    /// The stream that the request goes over, where there are several.
+    pub(super) fn lane(&self) -> Option<&Arc<Lane>> {
+        match &self.sender {
+            Sender::Http1(_) => None,
+            Sender::Http2(_, lane) => Some(lane),
         }
     }
 
@@ -66,14 +86,22 @@ impl Upstream {
     ) -> Result<Response<Incoming>, TrySendError<Request<UpstreamBody>>> {
         match &mut self.sender {
             Sender::Http1(sender) => sender.try_send_request(request).await,
-            Sender::Http2(sender) => sender.try_send_request(request).await,
+            Sender::Http2(sender, _) => sender.try_send_request(request).await,
         }
     }
 }
 
-struct Idle {
-    upstream: Upstream,
-    since: Instant,
+/// What there is for a request.
+pub(super) enum Taken {
+    Kept(Upstream),
+    /// Nothing: a connection is to be made.
+    Dial(Option<Flight>),
+}
+
+/// The right to make a connection that others wait for. They go on when this is dropped.
+pub(super) struct Flight {
+    pool: Arc<Pool>,
+    key: Key,
 }
 
 /// See the module.
@@ -82,89 +110,121 @@ pub(super) struct Pool(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    by_key: HashMap<Key, Vec<Idle>>,
-    /// Of all keys together.
-    count: usize,
+    places: HashMap<Key, Place>,
+    /// Idle HTTP/1.1 connections of all places.
+    idle: usize,
+}
+
+/// One endpoint.
+#[derive(Default)]
+struct Place {
+    idle: Vec<Idle>,
+    shared: Vec<Shared>,
+    /// Somebody makes a connection that can be shared.
+    dialling: bool,
+    /// The last connection spoke HTTP/1.1: nobody waits for the next one.
+    lone: bool,
+    changed: Arc<Notify>,
+}
+
+struct Idle {
+    sender: http1::SendRequest<UpstreamBody>,
+    address: SocketAddr,
+    since: Instant,
+}
+
+struct Shared {
+    sender: http2::SendRequest<UpstreamBody>,
+    address: SocketAddr,
+    lanes: Arc<Lanes>,
+    used: Instant,
+}
+
+enum Look {
+    Found(Upstream),
+    Nothing(Option<Key>),
+    Wait(OwnedNotified),
 }
 
 impl Pool {
-    /// A connection that is ready, if there is one whose address `acceptable` accepts.
+    /// A connection that is ready and leads to an address that `acceptable` accepts, or the right to
+    /// make one.
+    ///
+    /// # Errors
+    /// When all connections that there may be are full for [`PATIENCE`].
     pub(super) async fn take(
-        &self,
+        self: &Arc<Self>,
         key: &Key,
         acceptable: impl Fn(SocketAddr) -> bool,
-    ) -> Option<Upstream> {
+    ) -> Result<Taken, Refusal> {
+        let end = Instant::now() + PATIENCE;
         loop {
-            let mut upstream = self.pop(key)?;
-            if !acceptable(upstream.address) {
-                self.forget(key);
-                return None;
-            }
-            let ready = match &mut upstream.sender {
-                Sender::Http1(sender) if sender.is_ready() => true,
-                Sender::Http1(sender) => {
-                    matches!(tokio::time::timeout(READY, sender.ready()).await, Ok(Ok(())))
+            let look = self.kept().look(key, &acceptable);
+            match look {
+                Look::Found(mut upstream) => {
+                    if upstream.is_ready().await {
+                        return Ok(Taken::Kept(upstream));
+                    }
+                    // Closed: the next look does not find it.
                 }
-                Sender::Http2(sender) => sender.is_ready() && !sender.is_closed(),
-            };
-            if ready {
-                return Some(upstream);
-            }
-            if matches!(upstream.sender, Sender::Http2(_)) {
-                self.forget(key);
-                return None;
+                Look::Nothing(key) => {
+                    let flight = key.map(|key| Flight { pool: self.clone(), key });
+                    return Ok(Taken::Dial(flight));
+                }
+                Look::Wait(changed) => {
+                    timeout_at(end, changed).await.map_err(|_| Refusal::Crowded)?;
+                }
             }
         }
     }
 
-    fn forget(&self, key: &Key) {
-        self.kept().remove(key);
-    }
-
-    /// Keeps a connection. HTTP/2 may be put back while requests are under way on it.
+    /// Keeps an HTTP/1.1 connection whose response was read to its end.
     pub(super) fn put(&self, key: Key, upstream: Upstream) {
-        let closed = match &upstream.sender {
-            Sender::Http1(sender) => sender.is_closed(),
-            Sender::Http2(sender) => sender.is_closed(),
-        };
-        if closed {
+        let Upstream { sender: Sender::Http1(sender), address } = upstream else { return };
+        if sender.is_closed() {
             return;
         }
-        let mut kept = self.kept();
-        if kept.count >= IN_ALL {
-            kept.drop_old(Instant::now());
+        let (mut kept, now) = (self.kept(), Instant::now());
+        if kept.idle >= IN_ALL {
+            kept.drop_old(now);
         }
-        if kept.count >= IN_ALL {
+        if kept.idle >= IN_ALL {
             return;
         }
-        let idle = kept.by_key.entry(key).or_default();
-        if idle.len() < PER_ENDPOINT {
-            idle.push(Idle { upstream, since: Instant::now() });
-            kept.count += 1;
+        let place = kept.place(&key);
+        if place.idle.len() < PER_ENDPOINT {
+            place.idle.push(Idle { sender, address, since: now });
+            kept.idle += 1;
         }
     }
 
-    /// The most recently used one. HTTP/2 connections stay in the pool beside the one taken.
-    fn pop(&self, key: &Key) -> Option<Upstream> {
+    /// Keeps an HTTP/2 connection, which others may use from now on, and takes its first stream.
+    /// `stated`: how many the server takes at this moment. None where it takes none.
+    pub(super) fn share(
+        &self,
+        key: &Key,
+        sender: http2::SendRequest<UpstreamBody>,
+        address: SocketAddr,
+        stated: impl Fn() -> usize + Send + Sync + 'static,
+    ) -> Option<Upstream> {
         let mut kept = self.kept();
-        let idle = kept.by_key.get_mut(key)?;
-        let now = Instant::now();
-        let newest = idle.last_mut().filter(|one| now.duration_since(one.since) < IDLE);
-        let Some(one) = newest else {
-            // The others are older still.
-            kept.remove(key);
-            return None;
-        };
-        if let Sender::Http2(sender) = &one.upstream.sender
-            && !sender.is_closed()
-        {
-            one.since = now;
-            let (sender, address) = (Sender::Http2(sender.clone()), one.upstream.address);
-            return Some(Upstream { sender, address });
-        }
-        let one = idle.pop()?;
-        kept.count -= 1;
-        Some(one.upstream)
+        let place = kept.place(key);
+        place.lone = false;
+        let lanes = Lanes::new(stated, place.changed.clone());
+        let lane = Arc::new(lanes.enter()?);
+        let used = Instant::now();
+        place.shared.push(Shared { sender: sender.clone(), address, lanes, used });
+        Some(Upstream { sender: Sender::Http2(sender, lane), address })
+    }
+
+    /// The server speaks HTTP/1.1: nobody waits for a connection that another makes.
+    pub(super) fn alone(&self, key: &Key) {
+        self.kept().place(key).lone = true;
+    }
+
+    /// Drops what has been idle for long.
+    pub(super) fn drop_old(&self) {
+        self.kept().drop_old(Instant::now());
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -172,17 +232,88 @@ impl Pool {
     }
 }
 
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let mut kept = self.pool.kept();
+        let place = kept.place(&self.key);
+        place.dialling = false;
+        place.changed.notify_waiters();
+    }
+}
+
+impl Upstream {
+    async fn is_ready(&mut self) -> bool {
+        match &mut self.sender {
+            Sender::Http1(sender) => {
+                sender.is_ready() || matches!(timeout(READY, sender.ready()).await, Ok(Ok(())))
+            }
+            Sender::Http2(sender, _) => !sender.is_closed(),
+        }
+    }
+}
+
 impl Kept {
-    fn remove(&mut self, key: &Key) {
-        let removed = self.by_key.remove(key).map_or(0, |idle| idle.len());
-        self.count -= removed;
+    fn place(&mut self, key: &Key) -> &mut Place {
+        if !self.places.contains_key(key) && self.places.len() >= PLACES {
+            self.places.retain(|_, place| place.is_used());
+        }
+        self.places.entry(key.clone()).or_default()
+    }
+
+    /// See [`Pool::take`].
+    fn look(&mut self, key: &Key, acceptable: &impl Fn(SocketAddr) -> bool) -> Look {
+        let place = self.place(key);
+        let before = place.idle.len();
+        let look = place.look(key, acceptable);
+        let after = place.idle.len();
+        self.idle = (self.idle + after).saturating_sub(before);
+        look
     }
 
     fn drop_old(&mut self, now: Instant) {
-        self.by_key.retain(|_, idle| {
-            idle.retain(|one| now.duration_since(one.since) < IDLE);
-            !idle.is_empty()
+        for place in self.places.values_mut() {
+            place.drop_old(now);
+        }
+        self.idle = self.places.values().map(|place| place.idle.len()).sum();
+    }
+}
+
+impl Place {
+    fn look(&mut self, key: &Key, acceptable: &impl Fn(SocketAddr) -> bool) -> Look {
+        let now = Instant::now();
+        self.drop_old(now);
+        for one in self.shared.iter_mut().filter(|one| acceptable(one.address)) {
+            if let Some(lane) = one.lanes.enter() {
+                one.used = now;
+                let sender = Sender::Http2(one.sender.clone(), Arc::new(lane));
+                return Look::Found(Upstream { sender, address: one.address });
+            }
+        }
+        // The most recently used one.
+        if let Some(at) = self.idle.iter().rposition(|one| acceptable(one.address)) {
+            let Idle { sender, address, .. } = self.idle.remove(at);
+            return Look::Found(Upstream { sender: Sender::Http1(sender), address });
+        }
+        if self.lone || !(key.tls || key.prior_knowledge) {
+            return Look::Nothing(None);
+        }
+        if self.dialling || self.shared.len() >= SHARED {
+            return Look::Wait(self.changed.clone().notified_owned());
+        }
+        self.dialling = true;
+        Look::Nothing(Some(key.clone()))
+    }
+
+    fn drop_old(&mut self, now: Instant) {
+        let fresh = |since| now.duration_since(since) < IDLE;
+        self.idle.retain(|one| fresh(one.since) && !one.sender.is_closed());
+        self.shared.retain(|one| {
+            let used = !one.lanes.is_idle() || fresh(one.used);
+            used && !one.sender.is_closed() && !one.lanes.is_retired()
         });
-        self.count = self.by_key.values().map(Vec::len).sum();
+    }
+
+    const fn is_used(&self) -> bool {
+        !self.idle.is_empty() || !self.shared.is_empty() || self.dialling
     }
 }

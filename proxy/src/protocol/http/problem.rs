@@ -53,7 +53,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         }
         Refusal::Expectation => StatusCode::EXPECTATION_FAILED,
         Refusal::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-        Refusal::Overloaded | Refusal::AuditFailure => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Overloaded | Refusal::Crowded | Refusal::AuditFailure => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         refusal if refusal.is_upstream() => StatusCode::BAD_GATEWAY,
         _ => StatusCode::FORBIDDEN,
     }

@@ -2,12 +2,16 @@
 //! end of it stated however it comes.
 
 use super::Inner;
+use super::expect::Leave;
+use super::headers;
 use super::pool::{Key, Sender, Upstream};
 use crate::gate::{Ending, Recorded, Standing};
+use crate::protocol::relay::quiet;
 use crate::refusal::Refusal;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -21,6 +25,8 @@ pub(super) struct Closing {
     pub(super) ending: Ending,
     /// Goes back to the pool if the response was read to its end.
     pub(super) upstream: Option<(Key, Upstream)>,
+    /// For a request's body that the server did not ask for.
+    pub(super) leave: Option<Leave>,
 }
 
 /// See the module.
@@ -29,11 +35,20 @@ pub(super) struct Relayed {
     standing: Standing,
     ended: bool,
     closing: Option<Closing>,
+    /// Ready once nothing has moved for too long. Made when there is something to wait for.
+    quiet: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Relayed {
     pub(super) fn new(inner: Incoming, standing: Standing, closing: Closing) -> Self {
-        Self { inner, standing, ended: false, closing: Some(closing) }
+        Self { inner, standing, ended: false, closing: Some(closing), quiet: None }
+    }
+
+    /// Whether nothing moves any more.
+    fn poll_quiet(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(closing) = &self.closing else { return Poll::Pending };
+        let counts = closing.recorded.counts();
+        self.quiet.get_or_insert_with(|| Box::pin(quiet(counts.clone()))).as_mut().poll(cx)
     }
 
     fn cut(&mut self, refusal: Refusal) -> BoxError {
@@ -53,7 +68,10 @@ impl Body for Relayed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+        let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) else {
+            ready!(this.poll_quiet(cx));
+            return Poll::Ready(Some(Err(this.cut(Refusal::UpstreamSilent))));
+        };
         match frame {
             None => {
                 this.ended = true;
@@ -71,7 +89,8 @@ impl Body for Relayed {
                 if let (Some(closing), Some(data)) = (&this.closing, frame.data_ref()) {
                     closing.recorded.counts().add_in(data.len());
                 }
-                Poll::Ready(Some(Ok(frame)))
+                // Trailers come last.
+                Poll::Ready(headers::without_foreign_trailers(frame).map(Ok))
             }
         }
     }
@@ -88,6 +107,9 @@ impl Body for Relayed {
 impl Drop for Relayed {
     fn drop(&mut self) {
         let Some(mut closing) = self.closing.take() else { return };
+        if let Some(leave) = &closing.leave {
+            leave.withhold();
+        }
         let whole = self.ended || self.inner.is_end_stream();
         // HTTP/2 is in the pool already.
         if let Some((key, upstream)) = closing.upstream.take()

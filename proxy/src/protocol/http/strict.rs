@@ -4,7 +4,11 @@
 //! nothing follows it: so the refusal is answered in its turn, after the requests before it, by
 //! the same code that answers every other. A refusal inside a body is an error of that body.
 
+use super::ended::{End, UnderWay};
 use super::framing::{Framing, STAND_IN_METHOD, Violation};
+use super::heads::Heads;
+use crate::metrics::{ProxyMetrics, Spoken};
+use crate::wire::{Memory, Peer};
 use bytes::{Buf, BytesMut};
 use std::io;
 use std::pin::Pin;
@@ -22,10 +26,13 @@ impl Switch {
     pub(super) fn open(&self) {
         self.0.store(true, Ordering::Release);
     }
+
+    fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// See the module.
-#[derive(Debug)]
 pub(super) struct Strict<T> {
     inner: T,
     framing: Framing,
@@ -34,16 +41,29 @@ pub(super) struct Strict<T> {
     good: BytesMut,
     refused: Option<Violation>,
     switch: Switch,
+    end: End,
+    metrics: Arc<ProxyMetrics>,
+    heads: Heads,
 }
 
 impl<T> Strict<T> {
-    pub(super) fn new(inner: T) -> Self {
+    /// `under_way`: the requests of this connection. `peer`: who sends them.
+    pub(super) fn new(
+        inner: T,
+        under_way: UnderWay,
+        peer: Option<Peer>,
+        metrics: Arc<ProxyMetrics>,
+        memory: Memory,
+    ) -> Self {
         Self {
             inner,
             framing: Framing::default(),
             good: BytesMut::new(),
             refused: None,
             switch: Switch::default(),
+            end: End::new(under_way, peer),
+            metrics,
+            heads: Heads::new(memory),
         }
     }
 
@@ -61,7 +81,7 @@ impl<T> Strict<T> {
     /// Checks what was read behind the first `before` bytes of `buf`, and leaves in it what may be
     /// passed on.
     fn check(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
-        if self.switch.0.load(Ordering::Acquire) {
+        if self.switch.is_open() {
             return;
         }
         let read = &buf.filled()[before..];
@@ -76,7 +96,13 @@ impl<T> Strict<T> {
             (0, self.framing.read(read, &mut self.good).err())
         };
         buf.set_filled(before + passed);
-        let Some(violation) = violation else { return };
+        if let Some(violation) = violation {
+            self.metrics.malformed(Spoken::Http1);
+            self.refuse(violation);
+        }
+    }
+
+    fn refuse(&mut self, violation: Violation) {
         self.refused = Some(violation);
         if !self.framing.in_body() {
             let head = format!(
@@ -117,10 +143,16 @@ impl<T: AsyncRead + Unpin> AsyncRead for Strict<T> {
                 Some(_) => return Poll::Pending,
                 None => {}
             }
+            if ready!(this.heads.poll(cx, this.framing.held())).is_err() {
+                this.refuse(Violation::NoRoom);
+                continue;
+            }
             let before = buf.filled().len();
             ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
             if buf.filled().len() == before {
-                return Poll::Ready(Ok(()));
+                // The end of an unfinished body is an error of that body, for hyper to state.
+                let told = this.switch.is_open() || this.framing.in_body();
+                return if told { Poll::Ready(Ok(())) } else { this.end.poll(cx) };
             }
             this.check(buf, before);
             if buf.filled().len() > before {
@@ -136,7 +168,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Strict<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.end.wrote(cx, &written);
+        written
     }
 
     fn poll_write_vectored(
@@ -144,7 +178,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Strict<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.end.wrote(cx, &written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -152,7 +188,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Strict<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.end.wrote(cx, &flushed);
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -6,7 +6,7 @@
 
 use crate::gate::{Endpoint, METHOD_LIMIT};
 use crate::refusal::{Refusal, brief};
-use exeat_policy::normal::Host;
+use exeat_policy::normal::{Host, Name};
 use exeat_policy::pattern::Scheme;
 use exeat_policy::reading::Readings;
 use http::header::{CONNECTION, HOST, UPGRADE};
@@ -21,6 +21,10 @@ pub struct Origin {
     pub tls: bool,
     pub to: Arc<Endpoint>,
     authority: HeaderValue,
+    /// Short names that mean the same host: those of a Service in the pod's search list.
+    forms: Vec<Name>,
+    /// The one of them that the agent's TLS asked for.
+    asked: Option<Host>,
 }
 
 /// See the module.
@@ -29,20 +33,41 @@ pub struct Target {
     /// What is decided.
     pub path: Readings,
     /// The path that goes out: the agent's own bytes, unless it was collapsed.
-    sent: String,
+    pub(super) sent: String,
     /// As sent.
     pub query: Option<String>,
+    /// The value of Host where the request calls the origin by a short name.
+    pub authority: Option<HeaderValue>,
     /// The request wants to become a WebSocket.
     pub websocket: bool,
 }
 
 impl Origin {
     pub fn new(tls: bool, to: Arc<Endpoint>) -> Self {
-        let default = if tls { 443 } else { 80 };
-        let text = if to.port == default { to.host.to_string() } else { to.to_string() };
-        // A host is a name of letters, digits, dots and hyphens, or an address.
-        let authority = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("invalid"));
-        Self { tls, to, authority }
+        let authority = authority(tls, &to.host, to.port);
+        Self { tls, to, authority, forms: Vec::new(), asked: None }
+    }
+
+    /// The same, that is also called by short names.
+    pub fn also_called(mut self, forms: Vec<Name>) -> Self {
+        self.forms = forms;
+        self
+    }
+
+    /// The same, whose TLS asked for this name.
+    pub fn asked_for(mut self, name: Option<&Name>) -> Self {
+        self.asked = name.filter(|name| self.forms.contains(name)).cloned().map(Host::Name);
+        self
+    }
+
+    /// Whether this host is the origin's, by its own name or by a short one.
+    pub fn is_called(&self, host: &Host) -> bool {
+        *host == self.to.host || matches!(host, Host::Name(name) if self.forms.contains(name))
+    }
+
+    /// The name that a server's certificate must be for: the one that the agent asked for.
+    pub fn certified(&self) -> &Host {
+        self.asked.as_ref().unwrap_or(&self.to.host)
     }
 
     /// `Https`, `Http`, `Wss` or `Ws`.
@@ -65,23 +90,23 @@ impl Origin {
         self.authority.to_str().unwrap_or_default()
     }
 
-    /// Whether an authority means this origin. One without a port means the scheme's own.
-    fn check(&self, authority: &[u8]) -> Result<(), Refusal> {
+    /// Whether an authority means this origin. One without a port means the scheme's own. Returns how
+    /// it is written where that is by a short name.
+    fn check(&self, given: &[u8]) -> Result<Option<HeaderValue>, Refusal> {
         // What clients send, as a rule.
-        if authority == self.authority.as_bytes() {
-            return Ok(());
+        if given == self.authority.as_bytes() {
+            return Ok(None);
         }
-        let authority = std::str::from_utf8(authority)
-            .map_err(|_| Refusal::Malformed("Host is not plain text"))?;
-        let (host, port) = split(authority)?;
+        let given =
+            std::str::from_utf8(given).map_err(|_| Refusal::Malformed("Host is not plain text"))?;
+        let (host, port) = split(given)?;
         let host = Host::parse(host)
             .map_err(|error| Refusal::HostName(brief(error.to_string().as_bytes())))?;
         let port = port.unwrap_or(if self.tls { 443 } else { 80 });
-        if host == self.to.host && port == self.to.port {
-            Ok(())
-        } else {
-            Err(Refusal::HostMismatch)
+        if !self.is_called(&host) || port != self.to.port {
+            return Err(Refusal::HostMismatch);
         }
+        Ok((host != self.to.host).then(|| authority(self.tls, &host, port)))
     }
 }
 
@@ -102,7 +127,7 @@ impl Target {
         {
             return Err(Refusal::Method(brief(parts.method.as_str().as_bytes())));
         }
-        check_authorities(parts, origin)?;
+        let authority = check_authorities(parts, origin)?;
         let sent = match parts.uri.path() {
             "" => "/",
             path => path,
@@ -116,7 +141,8 @@ impl Target {
         if query.as_ref().is_some_and(|query| query.bytes().any(blank)) {
             return Err(Refusal::Path("the query has bytes that URLs cannot have".to_owned()));
         }
-        Ok(Self { path, sent: sent.to_owned(), query, websocket: wants_websocket(parts)? })
+        let websocket = wants_websocket(parts)?;
+        Ok(Self { path, sent: sent.to_owned(), query, authority, websocket })
     }
 
     /// The same request for the path without dot segments and empty segments, where it has them and
@@ -135,8 +161,17 @@ impl Target {
     }
 }
 
-fn check_authorities(parts: &Parts, origin: &Origin) -> Result<(), Refusal> {
-    let mut named = false;
+/// The value of Host for a scheme, without the port that the scheme means by itself.
+fn authority(tls: bool, host: &Host, port: u16) -> HeaderValue {
+    let default = if tls { 443 } else { 80 };
+    let text = if port == default { host.to_string() } else { format!("{host}:{port}") };
+    // A host is a name of letters, digits, dots and hyphens, or an address.
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("invalid"))
+}
+
+/// Returns how the origin is called where that is by a short name.
+fn check_authorities(parts: &Parts, origin: &Origin) -> Result<Option<HeaderValue>, Refusal> {
+    let (mut named, mut called) = (false, None);
     if let Some(scheme) = parts.uri.scheme_str() {
         // HTTP/2 has a scheme on every request, HTTP/1 in the absolute form.
         if !scheme.eq_ignore_ascii_case(origin.scheme(false).as_str()) {
@@ -144,12 +179,13 @@ fn check_authorities(parts: &Parts, origin: &Origin) -> Result<(), Refusal> {
         }
     }
     if let Some(authority) = parts.uri.authority() {
-        origin.check(authority.as_str().as_bytes())?;
+        called = origin.check(authority.as_str().as_bytes())?;
         named = true;
     }
     let mut hosts = parts.headers.get_all(HOST).iter();
     if let Some(host) = hosts.next() {
-        origin.check(host.as_bytes())?;
+        let by_header = origin.check(host.as_bytes())?;
+        called = if named { called } else { by_header };
         named = true;
     }
     if hosts.next().is_some() {
@@ -157,7 +193,7 @@ fn check_authorities(parts: &Parts, origin: &Origin) -> Result<(), Refusal> {
     }
     // Only HTTP/1.0 may leave the host out; the connection's own is the only one it can mean.
     if named || parts.version == Version::HTTP_10 {
-        Ok(())
+        Ok(called)
     } else {
         Err(Refusal::Malformed("the request names no host"))
     }

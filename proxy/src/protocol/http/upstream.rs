@@ -1,35 +1,46 @@
 //! The world's side of an exchange: a connection from the pool or a new one, and the request on it.
 
 use super::Inner;
+use super::expect::Leave;
 use super::headers;
-use super::pool::{Key, Sender, Upstream, UpstreamBody};
+use super::leftover::Leftover;
+use super::outgoing::Outgoing;
+use super::pool::{Flight, Key, Sender, Taken, Upstream, UpstreamBody};
+use super::resend::{Lent, Unprocessed, unprocessed};
 use super::target::Target;
 use crate::gate::{Allowed, Permit, Recorded, Route};
+use crate::protocol::relay::quiet;
 use crate::refusal::Refusal;
 use crate::wire::Bulk;
 use exeat_policy::normal::Host;
-use http::Request;
+use http::header::EXPECT;
+use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::Response;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls_pki_types::ServerName;
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a server may think before its response begins. Models think long.
-const RESPONSE: Duration = Duration::from_secs(15 * 60);
-const HEAD: usize = 128 * 1024;
+/// A server's head may be this long and have this many lines; buffers have room for twice of it.
+const HEAD: usize = 256 * 1024;
+const HEADERS: usize = 512;
+
+/// How often a request is sent that a server did not process.
+const ATTEMPTS: usize = 3;
 
 /// How to reach the server.
 pub(super) enum Way {
     Pooled(Key, Upstream),
-    Route(Key, Route),
+    Route(Key, Route, Option<Flight>),
 }
 
 /// What was settled before anything is sent.
@@ -37,6 +48,8 @@ pub(super) struct Cleared<'a> {
     pub(super) target: &'a Target,
     pub(super) allowed: &'a Allowed,
     pub(super) recorded: &'a Recorded,
+    /// The agent waits for leave to send the body.
+    pub(super) leave: Option<Leave>,
 }
 
 /// A request that was answered, and the connection that it was answered on.
@@ -46,12 +59,20 @@ pub(super) struct Sent {
     pub(super) key: Key,
 }
 
+/// What became of one attempt.
+enum Attempt {
+    Answered(Response<Incoming>),
+    /// The server did not process it; here is what it was.
+    Unprocessed(Request<()>, Outgoing<Leftover>),
+    Failed(Refusal),
+}
+
 impl Way {
     /// The address that is used, or tried first.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Pooled(_, upstream) => Some(upstream.address),
-            Self::Route(_, route) => route.first(),
+            Self::Route(_, route, _) => route.first(),
         }
     }
 }
@@ -61,72 +82,135 @@ impl Inner {
     /// a route for a new one. A WebSocket gets a connection of its own.
     pub(super) async fn way(&self, target: &Target, allowed: &Allowed) -> Result<Way, Refusal> {
         let key = self.key(allowed);
-        if !target.websocket
-            && let Some(upstream) =
-                self.http.pool.take(&key, |address| allowed.accepts(address)).await
-        {
-            return Ok(Way::Pooled(key, upstream));
+        let mut flight = None;
+        if !target.websocket {
+            match self.http.pool.take(&key, |address| allowed.accepts(address)).await? {
+                Taken::Kept(upstream) => return Ok(Way::Pooled(key, upstream)),
+                Taken::Dial(dial) => flight = dial,
+            }
         }
-        Ok(Way::Route(key, Box::pin(self.http.dialer.find(allowed)).await?))
+        Ok(Way::Route(key, Box::pin(self.http.dialer.find(allowed)).await?, flight))
     }
 
     /// The place in the pool.
     fn key(&self, allowed: &Allowed) -> Key {
-        let epoch = self.http.upstream.under(&allowed.active().upstream_roots).epoch;
+        let epoch = self.http.upstream.under(allowed.active().roots(&self.origin.to.host)).epoch;
         let (tls, to) = (self.origin.tls, self.origin.to.clone());
         Key { tls, to, epoch, prior_knowledge: self.prior_knowledge }
     }
 
-    /// Sends, on the pooled connection or else on a new one. A pooled connection that closed
-    /// before a byte was written is replaced once.
+    /// Sends, on the pooled connection or else on a new one. What a server did not process is sent
+    /// again: a pooled connection may close before a byte was written, and an HTTP/2 server may
+    /// refuse a stream or leave.
     pub(super) async fn send(
         &self,
         way: Way,
-        head: Request<()>,
-        body: UpstreamBody,
+        mut head: Request<()>,
+        mut body: Outgoing<Leftover>,
         cleared: &Cleared<'_>,
     ) -> Result<Sent, Refusal> {
-        // What is seldom done is boxed: the future of every request has room for all that is not.
-        let (key, mut upstream, kept) = match way {
-            Way::Pooled(key, upstream) => (key, upstream, true),
-            Way::Route(key, route) => {
-                let upstream = Box::pin(self.open(&key, route, cleared)).await?;
-                (key, upstream, false)
+        let mut way = Some(way);
+        for _ in 0..ATTEMPTS {
+            let next = match way.take() {
+                Some(way) => way,
+                None => Box::pin(self.way(cleared.target, cleared.allowed)).await?,
+            };
+            // What is seldom done is boxed: the future of every request has room for all that is
+            // not.
+            let (key, mut upstream) = match next {
+                Way::Pooled(key, upstream) => (key, upstream),
+                Way::Route(key, route, flight) => {
+                    let upstream = Box::pin(self.open(&key, route, cleared)).await?;
+                    drop(flight);
+                    (key, upstream)
+                }
+            };
+            cleared.allowed.dialled(upstream.address);
+            match self.attempt(&mut upstream, head, body, cleared).await {
+                Attempt::Answered(response) => return Ok(Sent { response, upstream, key }),
+                Attempt::Unprocessed(again, whole) => (head, body) = (again, whole),
+                Attempt::Failed(refusal) => return Err(refusal),
+            }
+        }
+        Err(Refusal::UpstreamProtocol)
+    }
+
+    /// Sends once.
+    async fn attempt(
+        &self,
+        upstream: &mut Upstream,
+        head: Request<()>,
+        mut body: Outgoing<Leftover>,
+        cleared: &Cleared<'_>,
+    ) -> Attempt {
+        body.goes_over(upstream.lane());
+        let kept_head = upstream.lane().map(|_| head.clone());
+        let (lent, lender) = match kept_head {
+            Some(_) => {
+                let (lent, lender) = Lent::for_now(body);
+                (lent, Some(lender))
+            }
+            None => (Lent::for_good(body), None),
+        };
+        let mut request = head.map(|()| lent);
+        let (target, version) = (cleared.target, upstream.version());
+        if headers::address(&mut request, target, &self.origin, version).is_err() {
+            return Attempt::Failed(Refusal::Malformed("the request makes no URI"));
+        }
+        self.expecting(&mut request, cleared);
+        let sent = tokio::select! {
+            biased;
+            sent = upstream.send(request) => sent,
+            () = quiet(cleared.recorded.counts().clone()) => {
+                return Attempt::Failed(Refusal::UpstreamSilent);
             }
         };
-        let request = self.addressed(head.map(|()| body), &upstream, cleared)?;
-        let mut failed = match timeout(RESPONSE, upstream.send(request)).await {
-            Err(_) => return Err(Refusal::UpstreamUnreachable),
-            Ok(Ok(response)) => return Ok(Sent { response, upstream, key }),
-            Ok(Err(failed)) => failed,
+        let mut failed = match sent {
+            Ok(response) => return Attempt::Answered(response),
+            Err(failed) => failed,
         };
-        tracing::debug!(error = %failed.error(), kept, "Upstream failed");
-        let Some(request) = failed.take_message().filter(|_| kept) else {
-            return Err(Refusal::UpstreamProtocol);
+        tracing::debug!(error = %failed.error(), "Upstream failed");
+        if let Some(request) = failed.take_message() {
+            let (parts, lent) = request.into_parts();
+            return match lent.take_back() {
+                Some(body) => Attempt::Unprocessed(Request::from_parts(parts, ()), body),
+                None => Attempt::Failed(Refusal::UpstreamProtocol),
+            };
+        }
+        let (Some(why), Some(lane)) = (unprocessed(failed.error()), upstream.lane()) else {
+            return Attempt::Failed(Refusal::UpstreamProtocol);
         };
-        let mut upstream = Box::pin(async {
-            let route = self.http.dialer.find(cleared.allowed).await?;
-            self.open(&key, route, cleared).await
-        })
-        .await?;
-        let request = self.addressed(request, &upstream, cleared)?;
-        match timeout(RESPONSE, upstream.send(request)).await {
-            Ok(Ok(response)) => Ok(Sent { response, upstream, key }),
-            _ => Err(Refusal::UpstreamProtocol),
+        match why {
+            Unprocessed::Refused => lane.refused(),
+            Unprocessed::GoneAway => lane.retire(),
+        }
+        let (Some(lender), Some(head)) = (lender, kept_head) else {
+            return Attempt::Failed(Refusal::UpstreamProtocol);
+        };
+        match lender.take_back().await {
+            Some(body) => Attempt::Unprocessed(head, body),
+            None => Attempt::Failed(Refusal::UpstreamProtocol),
         }
     }
 
-    /// The request in the form that is spoken on this connection.
-    fn addressed(
-        &self,
-        mut request: Request<UpstreamBody>,
-        upstream: &Upstream,
-        cleared: &Cleared<'_>,
-    ) -> Result<Request<UpstreamBody>, Refusal> {
-        cleared.allowed.dialled(upstream.address);
-        headers::address(&mut request, cleared.target, &self.origin, upstream.version())
-            .map_err(|_| Refusal::Malformed("the request makes no URI"))?;
-        Ok(request)
+    /// The expectation of a request that is sent over HTTP/1.1, and what the server says to it. Over
+    /// HTTP/2 the body goes at once: there is no word of it to wait for.
+    fn expecting(&self, request: &mut Request<UpstreamBody>, cleared: &Cleared<'_>) {
+        let Some(leave) = &cleared.leave else { return };
+        if request.version() != Version::HTTP_11 {
+            leave.give();
+            return;
+        }
+        request.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
+        if let Some(body) = request.body_mut().body() {
+            body.waits_for(Some(leave.waiting()));
+        }
+        let leave = leave.clone();
+        hyper::ext::on_informational(request, move |interim| {
+            if interim.status() == StatusCode::CONTINUE {
+                leave.give();
+            }
+        });
     }
 
     /// Dials, and speaks what the agent's side and the server agree on.
@@ -139,14 +223,15 @@ impl Inner {
         let permit = Permit::grant(cleared.allowed, cleared.recorded, route)?;
         let (stream, address) = self.http.dialer.dial(permit).await?;
         if !self.origin.tls {
+            // Plain HTTP/1.1 is never waited for: see `Pool`.
             return match self.prior_knowledge {
                 true => self.http2(key, stream, address).await,
                 false => http1(stream, address, cleared.target.websocket).await,
             };
         }
-        let roots = self.http.upstream.under(&cleared.allowed.active().upstream_roots);
+        let roots = self.http.upstream.under(cleared.allowed.active().roots(&self.origin.to.host));
         let config = if cleared.target.websocket { &roots.http1 } else { &roots.any };
-        let name = match &self.origin.to.host {
+        let name = match self.origin.certified() {
             Host::Name(name) => {
                 ServerName::try_from(name.as_str().to_owned()).map_err(|_| Refusal::UpstreamTls)?
             }
@@ -163,10 +248,13 @@ impl Inner {
         };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let stream = Bulk::new(stream);
-        match http2 {
-            true => self.http2(key, stream, address).await,
-            false => http1(stream, address, cleared.target.websocket).await,
+        if http2 {
+            return self.http2(key, stream, address).await;
         }
+        if !cleared.target.websocket {
+            self.http.pool.alone(key);
+        }
+        http1(stream, address, cleared.target.websocket).await
     }
 
     /// HTTP/2, put into the pool at once: others may share it.
@@ -176,24 +264,34 @@ impl Inner {
     {
         let handshake = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .max_header_list_size(HEAD as u32)
+            .max_header_list_size(2 * HEAD as u32)
             .initial_stream_window_size(512 * 1024)
+            // No pings: gRPC servers end connections that send more than one in five minutes without
+            // data (GOAWAY `too_many_pings`). TCP keep-alive finds servers that vanished.
             .initial_connection_window_size(2 * 1024 * 1024)
-            .keep_alive_interval(Duration::from_secs(30))
-            .keep_alive_timeout(Duration::from_secs(20))
             .handshake(TokioIo::new(stream));
         let (sender, connection) = match timeout(HANDSHAKE, handshake).await {
             Ok(Ok(made)) => made,
             _ => return Err(Refusal::UpstreamProtocol),
         };
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "Upstream connection ended");
-            }
-        });
-        let shared = Upstream { sender: Sender::Http2(sender.clone()), address };
-        self.http.pool.put(key.clone(), shared);
-        Ok(Upstream { sender: Sender::Http2(sender), address })
+        // Shared with the pool, which asks it how many streams the server takes.
+        let connection = Arc::new(Mutex::new(connection));
+        let asked = Arc::downgrade(&connection);
+        tokio::spawn(poll_fn(move |cx| {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            Pin::new(&mut *connection).poll(cx).map(|ended| {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "Upstream connection ended");
+                }
+            })
+        }));
+        let stated = move || {
+            asked.upgrade().map_or(0, |connection| {
+                let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                connection.current_max_send_streams()
+            })
+        };
+        self.http.pool.share(key, sender, address, stated).ok_or(Refusal::Crowded)
     }
 }
 
@@ -202,7 +300,10 @@ async fn http1<T>(stream: T, address: SocketAddr, upgrades: bool) -> Result<Upst
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let handshake = http1::Builder::new().max_buf_size(2 * HEAD).handshake(TokioIo::new(stream));
+    let handshake = http1::Builder::new()
+        .max_buf_size(2 * HEAD)
+        .max_headers(HEADERS)
+        .handshake(TokioIo::new(stream));
     let (sender, connection) = match timeout(HANDSHAKE, handshake).await {
         Ok(Ok(made)) => made,
         _ => return Err(Refusal::UpstreamProtocol),

@@ -5,12 +5,33 @@ use super::target::Target;
 use crate::gate::{Ending, Recorded, Standing};
 use crate::protocol::relay::{Watched, relay};
 use crate::refusal::Refusal;
+use futures::future::BoxFuture;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a connection carries once it was upgraded. Carried by the task of the connection, so that the
+/// proxy waits for it when it drains.
+#[derive(Default)]
+pub(super) struct Tunnel(Mutex<Option<BoxFuture<'static, ()>>>);
+
+impl Tunnel {
+    fn put(&self, carry: impl Future<Output = ()> + Send + 'static) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::pin(carry));
+    }
+
+    /// Carries it to its end, where there is one.
+    pub(super) async fn carry(&self) {
+        let carry = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(carry) = carry {
+            carry.await;
+        }
+    }
+}
 
 /// Passes the server's 101 on and relays once both sides have switched. A 101 that nobody asked
 /// for is an error of the server's.
@@ -44,7 +65,7 @@ pub(super) fn switch(
 
     let upstream = hyper::upgrade::on(response);
     let http = session.http.clone();
-    tokio::spawn(async move {
+    session.tunnel.put(async move {
         if let (Ok(agent), Ok(upstream)) = tokio::join!(agent, upstream) {
             let counts = recorded.counts().clone();
             let mut agent = Watched::new(TokioIo::new(agent), counts.clone(), None);

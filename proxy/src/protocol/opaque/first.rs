@@ -40,7 +40,7 @@ impl Guard for First {
         }
         match hello::parse(first) {
             Err(HelloError::Incomplete) => None,
-            read => Some(held_to_name(read, &to.host).into()),
+            read => Some(held_to_name(read, gate, &to.host).into()),
         }
     }
 }
@@ -72,6 +72,7 @@ pub(super) fn readable(
 /// The ClientHello must name the host, in the clear.
 pub(super) fn held_to_name(
     read: Result<ClientHello, HelloError>,
+    gate: &Gate,
     host: &Host,
 ) -> Result<(), Refusal> {
     let hello = read.map_err(|_| Refusal::Malformed("the ClientHello cannot be read"))?;
@@ -83,7 +84,7 @@ pub(super) fn held_to_name(
         (Host::Ip(_), _) => Ok(()),
         (Host::Name(_), None) => Err(Refusal::SniMissing),
         (Host::Name(name), Some(asked)) => match Name::parse(&asked) {
-            Ok(asked) if asked == *name => Ok(()),
+            Ok(asked) if asked == *name || gate.also_called(host).contains(&asked) => Ok(()),
             _ => Err(Refusal::SniMismatch),
         },
     }

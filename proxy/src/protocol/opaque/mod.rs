@@ -78,7 +78,7 @@ impl Opaque {
         let allowed = asked.map_err(|denied| (denied.refusal, denied.observed))?;
         let found = async {
             if scheme == Scheme::Tls {
-                check_name(stream, &to.host).await?;
+                check_name(stream, &self.gate, &to.host).await?;
             }
             self.dialer.find(&allowed).await
         };
@@ -126,12 +126,12 @@ impl Opaque {
 }
 
 /// The ClientHello must name the host, in the clear.
-async fn check_name(stream: &mut Prefixed<Io>, host: &Host) -> Result<(), Refusal> {
+async fn check_name(stream: &mut Prefixed<Io>, gate: &Gate, host: &Host) -> Result<(), Refusal> {
     let read = async {
         loop {
             match hello::parse(stream.prefix()) {
                 Err(HelloError::Incomplete) if stream.prefix().len() < HELLO_LIMIT => {}
-                read => return held_to_name(read, host),
+                read => return held_to_name(read, gate, host),
             }
             match stream.fill().await {
                 Ok(read) if read > 0 => {}

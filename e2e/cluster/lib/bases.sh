@@ -8,7 +8,8 @@ BUILDER_IMAGE=localhost/rust:$DEBIAN_RELEASE
 AGENT_IMAGE=localhost/exeat-agent:dev
 AGENT_PACKAGES=(
   ca-certificates curl dnsutils git iproute2 iputils-ping liblwp-protocol-https-perl ncat
-  netcat-openbsd nodejs openssl php-cli procps python3 python3-h2 python3-requests socat wget
+  netcat-openbsd nodejs openssl perl-openssl-defaults php-cli procps python3 python3-h2
+  python3-requests socat wget
 )
 
 debian_mirror() {

@@ -26,7 +26,7 @@ start_servers() {
       mount -t proc proc "$1/proc"
       mount --rbind /dev "$1/dev"
       mount -t tmpfs tmpfs "$1/tmp"
-      exec env -i chroot "$1" /servers/serve /run/authority
+      exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$1" /servers/serve /run/authority
     ' "$RUN_DIR/servers" "$root" >"$RUN_DIR/log/servers.log" 2>&1 </dev/null &
   echo $! >"$RUN_DIR/servers.pid"
   echo "$image" >"$RUN_DIR/servers.image"

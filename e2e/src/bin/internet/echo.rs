@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream;
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -58,7 +58,12 @@ pub(crate) async fn answer(
         "bodySha256": hex(&digest.finalize()),
     });
     println!("{} {} {} {length} bytes", place.local, parts.method, parts.uri);
-    Ok(respond(parts.uri.path(), &seen))
+    let mut response = respond(parts.uri.path(), &seen);
+    if parts.method == Method::HEAD {
+        // Over HTTP/2 nobody else leaves it out.
+        *response.body_mut() = Full::default().boxed();
+    }
+    Ok(response)
 }
 
 fn respond(path: &str, seen: &Value) -> Response<Body> {

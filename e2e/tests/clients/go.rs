@@ -12,7 +12,7 @@ async fn clients_go_net_http() -> anyhow::Result<()> {
         let expected = json!({
             "get": "HTTP/2.0 GET /v1/things",
             "upload": "16777216 true",
-            "request trailers": [["X-Sum", "7"]],
+            "request trailers": [["x-sum", "7"]],
             "response trailers": "hello world 42",
             "expect": 8,
             "early hints": "after hints true",

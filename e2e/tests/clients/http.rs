@@ -18,11 +18,14 @@ async fn clients_http_semantics() -> anyhow::Result<()> {
         get("a chunked body with a trailer", "/trailers", "hello world 200"),
         get("200 header lines", "/lines/200", "many lines 200"),
         get("a header line of 48 KiB", "/head/49152", "a long line 200"),
-        get("a head of 256 KiB", "/large-head", "a large head 200"),
+        // Over HTTP/2 this curl takes 128 KiB at most.
+        get("a head of 256 KiB", "/large-head --http1.1", "a large head 200"),
         ask(
             "HEAD of a long body",
-            format!("curl -sS -I {url}/length | tr -d '\\r' | grep -i '^content-length'"),
-            "Content-Length: 12345",
+            format!(
+                "curl -sS -I {url}/length | tr -d '\\r' | grep -io '^content-length.*' | tr A-Z a-z"
+            ),
+            "content-length: 12345",
         ),
         ask(
             "HEAD, then GET on the same connection",

@@ -103,7 +103,7 @@ const ofWebSocket = () =>
   await client("ws", ofWs);
   await client("WebSocket", ofWebSocket);
   await client("trailers", async () => {
-    const answer = await answered(edge, "/trailers");
+    const answer = await answered(edge, "/trailers", { headers: { TE: "trailers" } });
     await text(answer);
     return answer.trailers["x-checksum"];
   });

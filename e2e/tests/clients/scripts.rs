@@ -60,7 +60,7 @@ async fn clients_php_and_perl() -> anyhow::Result<()> {
         ),
         ask(
             "openssl s_client",
-            "openssl s_client -connect data.example:443 -servername data.example -verify_return_error </dev/null 2>/dev/null | grep -c 'Verify return code: 0 (ok)'",
+            "openssl s_client -connect data.example:443 -servername data.example -verify_return_error </dev/null 2>/dev/null | grep -m 1 -c 'Verify return code: 0 (ok)'",
             "1",
         ),
     ];

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{expect_fields, with_clients};
 
 /// How much the proxy's memory may grow while a gibibyte passes.
-const MOST_GROWTH: u64 = 16 << 20;
+const MOST_GROWTH: f64 = 16e6;
 
 /// A stream that says nothing for 40 s, twice; the client's and the server's pings pass meanwhile.
 #[tokio::test]
@@ -92,17 +92,18 @@ async fn run(agent: &Agent, command: &str) -> anyhow::Result<String> {
     Ok(output.expect_success()?.stdout.trim().to_owned())
 }
 
-/// Bytes of the proxy's resident memory, as the kubelet tells after its next look.
-async fn proxy_memory(case: &Case, agent: &Agent) -> anyhow::Result<u64> {
+/// Bytes of the proxy's memory that cannot be given back, as the kubelet tells after its next look.
+async fn proxy_memory(case: &Case, agent: &Agent) -> anyhow::Result<f64> {
     // It looks every ten seconds at most.
     tokio::time::sleep(Duration::from_secs(20)).await;
-    let path = format!("/api/v1/nodes/{}/proxy/stats/summary", agent.node().await?);
-    let request = http::Request::get(path).body(Vec::new())?;
-    let summary: Value = case.client().request(request).await?;
-    let pods = summary["pods"].as_array().into_iter().flatten();
-    let own = pods.filter(|pod| pod["podRef"]["namespace"] == case.namespace.as_str());
-    let containers = own.flat_map(|pod| pod["containers"].as_array().into_iter().flatten());
-    let proxy = containers.into_iter().find(|one| one["name"] == PROXY_CONTAINER);
-    let bytes = proxy.and_then(|proxy| proxy["memory"]["rssBytes"].as_u64());
-    bytes.ok_or_else(|| anyhow::anyhow!("the kubelet tells no memory of the proxy: {summary}"))
+    let path = format!("/api/v1/nodes/{}/proxy/metrics/resource", agent.node().await?);
+    let told = case.client().request_text(http::Request::get(path).body(Vec::new())?).await?;
+    let of = |name: &str, value: &str| format!("{name}=\"{value}\"");
+    let own = [of("container", PROXY_CONTAINER), of("namespace", &case.namespace)];
+    let line = told.lines().find(|line| {
+        line.starts_with("container_memory_working_set_bytes{")
+            && own.iter().all(|label| line.contains(label))
+    });
+    let value = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    value.ok_or_else(|| anyhow::anyhow!("the kubelet tells no memory of the proxy"))
 }

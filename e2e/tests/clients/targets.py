@@ -9,6 +9,13 @@ context = ssl.create_default_context()
 
 
 def ask(path):
+    try:
+        return answer_to(path)
+    except OSError as error:
+        return f"!! {type(error).__name__}: {error}"
+
+
+def answer_to(path):
     host = job["host"]
     with context.wrap_socket(socket.create_connection((host, 443), timeout=10), server_hostname=host) as stream:
         stream.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())

@@ -36,6 +36,8 @@ fn rules_that_belong_together_are_accepted() {
         json!({"resource": "*://api.example.com:8443/**"}),
         json!({"action": "network.connect", "resource": "tcp://10.20.0.0/16:5432"}),
         json!({"action": "network.dns", "resource": "*.example.com", "methods": []}),
+        json!({"action": "network.dns", "resource": "*.example.com", "types": ["SRV", "TXT"]}),
+        json!({"types": []}),
     ] {
         assert_eq!(rule(changes.clone()), Vec::<String>::new(), "{changes}");
     }
@@ -47,6 +49,11 @@ fn rules_that_contradict_themselves_are_refused_with_a_sentence() {
         (
             json!({"action": "network.connect", "resource": "tcp://a.example:1", "methods": ["GET"]}),
             "methods belong to network.request",
+        ),
+        (json!({"types": ["SRV"]}), "belong to network.dns"),
+        (
+            json!({"action": "network.connect", "resource": "tcp://a.example:1", "types": ["A"]}),
+            "belong to network.dns",
         ),
         (
             json!({"action": "network.dns", "resource": "a.example", "denyBodyPatterns": ["x"]}),

@@ -11,8 +11,9 @@ use exeat_policy::{
     limits::MAX_RULES,
     normal::Host,
     pattern::{ResourcePattern, Scheme},
+    reading::Readings,
     snapshot::{AuditSettings, Snapshot},
-    source::{Mode, PolicyRef, PolicySource, RuleSource, Tier},
+    source::{Mode, PolicyRef, PolicySource, RuleSource, Tier, TlsMode},
 };
 use std::hint::black_box;
 

@@ -79,6 +79,50 @@ impl SnapshotResult {
     }
 }
 
+/// The metrics with labels.
+struct Families {
+    decisions: IntCounterVec,
+    denied: IntCounterVec,
+    bytes: IntCounterVec,
+    questions: IntCounterVec,
+    snapshots: IntCounterVec,
+    client_tls: IntCounterVec,
+    malformed: IntCounterVec,
+}
+
+impl Families {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let family = |name: &str, help: &str, labels: &[&str]| {
+            register_int_counter_vec_with_registry!(Opts::new(name, help), labels, registry)
+        };
+        Ok(Self {
+            decisions: family(
+                "exeat_proxy_decisions_total",
+                "Decisions by action, effect and code.",
+                &["action", "effect", "code"],
+            )?,
+            denied: family("exeat_proxy_denied_total", "Requests that were refused.", &["action"])?,
+            bytes: family("exeat_proxy_bytes_total", "Payload bytes relayed.", &["direction"])?,
+            questions: family(
+                "exeat_proxy_dns_questions_total",
+                "DNS questions by type of records and effect.",
+                &["type", "effect"],
+            )?,
+            snapshots: family("exeat_proxy_snapshots_total", "Snapshots received.", &["result"])?,
+            client_tls: family(
+                "exeat_proxy_client_tls_failures_total",
+                "TLS handshakes that the agent's clients did not finish, by likely cause.",
+                &["cause"],
+            )?,
+            malformed: family(
+                "exeat_proxy_malformed_total",
+                "Messages of the agent that break the protocol they are in.",
+                &["protocol"],
+            )?,
+        })
+    }
+}
+
 impl ProxyMetrics {
     /// # Errors
     /// When two metrics have one name, which is a fault of this file.
@@ -87,21 +131,8 @@ impl ProxyMetrics {
         let r = &registry;
         let counter = |name: &str, help: &str| register_int_counter_with_registry!(name, help, r);
         let gauge = |name: &str, help: &str| register_int_gauge_with_registry!(name, help, r);
-        let vec = |name: &str, help: &str, labels: &[&str]| {
-            register_int_counter_vec_with_registry!(Opts::new(name, help), labels, r)
-        };
-        let decisions = vec(
-            "exeat_proxy_decisions_total",
-            "Decisions by action, effect and code.",
-            &["action", "effect", "code"],
-        )?;
-        let denied = vec("exeat_proxy_denied_total", "Requests that were refused.", &["action"])?;
-        let bytes = vec("exeat_proxy_bytes_total", "Payload bytes relayed.", &["direction"])?;
-        let questions = vec(
-            "exeat_proxy_dns_questions_total",
-            "DNS questions by type of records and effect.",
-            &["type", "effect"],
-        )?;
+        let Families { decisions, denied, bytes, questions, snapshots, client_tls, malformed } =
+            Families::new(r)?;
         let metrics = Self {
             decisions: every_decision(&decisions),
             denied: Action::ALL
@@ -153,17 +184,9 @@ impl ProxyMetrics {
                 "exeat_proxy_snapshot_age_seconds",
                 "Time since the controller was last heard; -1 before the first snapshot.",
             )?,
-            snapshots: vec("exeat_proxy_snapshots_total", "Snapshots received.", &["result"])?,
-            client_tls: vec(
-                "exeat_proxy_client_tls_failures_total",
-                "TLS handshakes that the agent's clients did not finish, by likely cause.",
-                &["cause"],
-            )?,
-            malformed: vec(
-                "exeat_proxy_malformed_total",
-                "Messages of the agent that break the protocol they are in.",
-                &["protocol"],
-            )?,
+            snapshots,
+            client_tls,
+            malformed,
             registry,
         };
         metrics.begin_at_zero();

@@ -162,10 +162,23 @@ fn from_port(port: u16, server: SocketAddr) -> io::Result<TcpStream> {
     if server.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    socket.bind(&SocketAddr::new(any(server.ip()), port).into())?;
+    bind_when_free(&socket, SocketAddr::new(any(server.ip()), port))?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.connect_timeout(&server.into(), PATIENCE)?;
     Ok(socket.into())
+}
+
+/// On a busy machine the kernel may not be done with the port's last connection yet.
+fn bind_when_free(socket: &Socket, at: SocketAddr) -> io::Result<()> {
+    for _ in 0..100 {
+        match socket.bind(&at.into()) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            bound => return bound,
+        }
+    }
+    socket.bind(&at.into())
 }
 
 fn reset(stream: TcpStream) {

@@ -121,12 +121,12 @@ fn what_is_said_is_short() {
         {"name": "long", "action": "network.request", "effect": "Allow", "methods": methods,
          "resource": format!("https://api.example.com/{}", "a".repeat(1900))},
     ]));
-    let host = Host::parse("api.example.com").unwrap();
+    let (host, path) = (Host::parse("api.example.com").unwrap(), Readings::of("/b").unwrap());
     let asked = Intent::Request {
         scheme: Scheme::Https,
         host: &host,
         port: 443,
-        path: "/b",
+        path: &path,
         method: "GET",
     };
     assert!(policies.nearest(&asked).unwrap().len() < 400);

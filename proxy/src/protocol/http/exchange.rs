@@ -267,9 +267,14 @@ impl Inner {
             |query: &String| format!("sha256:{}", hex::encode(Sha256::digest(query.as_bytes())));
         let scheme = self.origin.scheme(target.websocket).as_str();
         let authority = self.origin.authority_text();
+        let path = match target.path.first() {
+            // The server as a whole has no path.
+            "*" => "",
+            path => path,
+        };
         Subject {
             action: ask.action(),
-            resource: [scheme, "://", authority, target.path.first()].concat(),
+            resource: [scheme, "://", authority, path].concat(),
             query_digest: target.query.as_ref().map(digest),
             method: Some(parts.method.to_string()),
         }

@@ -96,10 +96,34 @@ fn smuggling_shapes_are_refused() {
         ("GET / http/1.1\r\nHost: a\r\n\r\n", RequestLine),
         ("GET /\r\nHost: a\r\n\r\n", RequestLine),
         ("G@T / HTTP/1.1\r\nHost: a\r\n\r\n", RequestLine),
-        ("GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n", RequestLine),
+        ("GET /\u{7f} HTTP/1.1\r\nHost: a\r\n\r\n", RequestLine),
         ("X-EXEAT-REFUSED /0 HTTP/1.1\r\nHost: a\r\n\r\n", RequestLine),
     ] {
         assert_eq!(whole(message.as_bytes()), Err(violation), "{message:?}");
+    }
+}
+
+/// What the HTTP library would not read is percent-encoded, in whichever pieces it comes, and what is
+/// before and behind it stays as it is.
+#[test]
+fn targets_with_odd_bytes_are_encoded() {
+    let rest: &[u8] = b" HTTP/1.1\r\nHost: a\r\nX: <\"`\xff\r\n\r\n";
+    for (sent, passed) in [
+        (&b"/a<b>`?q=<\"x\">"[..], &b"/a%3Cb%3E%60?q=%3C%22x%22%3E"[..]),
+        (b"/caf\xe9", b"/caf%E9"),
+        (b"http://a/<x>", b"http://a/%3Cx%3E"),
+        (b"/caf\xc3\xa9[]{}|^\\", b"/caf\xc3\xa9[]{}|^\\"),
+    ] {
+        let plain: &[u8] = b"POST /plain HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n<\"`";
+        let message = |target: &[u8]| [plain, b"GET ".as_slice(), target, rest, plain].concat();
+        let (sent, passed) = (message(sent), message(passed));
+        assert_eq!(whole(&sent).unwrap(), passed);
+        for cut in 1..sent.len() {
+            let (mut framing, mut good) = (Framing::default(), BytesMut::new());
+            framing.read(&sent[..cut], &mut good).unwrap();
+            framing.read(&sent[cut..], &mut good).unwrap();
+            assert_eq!(good, passed, "{cut}");
+        }
     }
 }
 
@@ -144,10 +168,10 @@ fn endless_heads_are_refused() {
 
 proptest::proptest! {
     #[test]
-    fn any_bytes_never_panic_and_never_grow(input in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..512)) {
+    fn any_bytes_never_panic_and_hardly_grow(input in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..512)) {
         let mut good = BytesMut::new();
         let _ = Framing::default().read(&input, &mut good);
-        proptest::prop_assert!(good.len() <= input.len());
+        proptest::prop_assert!(good.len() <= 3 * input.len());
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(super) struct Sent {
 enum Attempt {
     Answered(Response<Incoming>),
     /// The server did not process it; here is what it was.
-    Unprocessed(Request<()>, Outgoing<Leftover>),
+    Unprocessed(Box<(Request<()>, Outgoing<Leftover>)>),
     Failed(Refusal),
 }
 
@@ -128,7 +128,7 @@ impl Inner {
             cleared.allowed.dialled(upstream.address);
             match self.attempt(&mut upstream, head, body, cleared).await {
                 Attempt::Answered(response) => return Ok(Sent { response, upstream, key }),
-                Attempt::Unprocessed(again, whole) => (head, body) = (again, whole),
+                Attempt::Unprocessed(again) => (head, body) = *again,
                 Attempt::Failed(refusal) => return Err(refusal),
             }
         }
@@ -173,7 +173,9 @@ impl Inner {
         if let Some(request) = failed.take_message() {
             let (parts, lent) = request.into_parts();
             return match lent.take_back() {
-                Some(body) => Attempt::Unprocessed(Request::from_parts(parts, ()), body),
+                Some(body) => {
+                    Attempt::Unprocessed(Box::new((Request::from_parts(parts, ()), body)))
+                }
                 None => Attempt::Failed(Refusal::UpstreamProtocol),
             };
         }
@@ -188,7 +190,7 @@ impl Inner {
             return Attempt::Failed(Refusal::UpstreamProtocol);
         };
         match lender.take_back().await {
-            Some(body) => Attempt::Unprocessed(head, body),
+            Some(body) => Attempt::Unprocessed(Box::new((head, body))),
             None => Attempt::Failed(Refusal::UpstreamProtocol),
         }
     }

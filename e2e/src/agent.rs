@@ -44,6 +44,16 @@ impl Agent {
 
     /// Runs a command in a container of the pod.
     pub async fn exec(&self, container: &str, command: &[&str]) -> anyhow::Result<Output> {
+        self.exec_within(COMMAND_TIMEOUT, container, command).await
+    }
+
+    /// The same for a command that may take so long.
+    pub async fn exec_within(
+        &self,
+        limit: Duration,
+        container: &str,
+        command: &[&str],
+    ) -> anyhow::Result<Output> {
         let run = async {
             let params =
                 AttachParams::default().container(container).stdin(false).stdout(true).stderr(true);
@@ -62,9 +72,8 @@ impl Agent {
                 stderr: String::from_utf8_lossy(&errors).into_owned(),
             })
         };
-        let done: anyhow::Result<Output> = timeout(COMMAND_TIMEOUT, run)
-            .await
-            .with_context(|| format!("{command:?} took too long"))?;
+        let done: anyhow::Result<Output> =
+            timeout(limit, run).await.with_context(|| format!("{command:?} took too long"))?;
         done.with_context(|| format!("running {command:?} in {}", self.name))
     }
 

@@ -54,7 +54,7 @@ impl Cluster {
 /// The objects of a YAML text of one or more documents. Its images are taken from
 /// `EXEAT_IMAGE_REPOSITORY` and `EXEAT_IMAGE_TAG` when these are set.
 pub(crate) fn objects(yaml: &str) -> anyhow::Result<Vec<DynamicObject>> {
-    let yaml = ["agent", "internet"].into_iter().fold(yaml.to_owned(), |yaml, name| {
+    let yaml = ["agent", "clients", "internet"].into_iter().fold(yaml.to_owned(), |yaml, name| {
         yaml.replace(&format!("localhost/exeat-{name}:dev"), &image(name))
     });
     let documents = serde_yaml::Deserializer::from_str(&yaml).map(serde_json::Value::deserialize);

@@ -8,7 +8,8 @@ BUILDER_IMAGE=localhost/rust:$DEBIAN_RELEASE
 AGENT_IMAGE=localhost/exeat-agent:dev
 AGENT_PACKAGES=(
   ca-certificates curl dnsutils git iproute2 iputils-ping liblwp-protocol-https-perl ncat
-  netcat-openbsd nodejs openssl php-cli procps python3 python3-h2 python3-requests socat wget
+  netcat-openbsd nodejs openssl perl-openssl-defaults php-cli procps python3 python3-h2
+  python3-requests socat wget
 )
 
 debian_mirror() {
@@ -20,10 +21,14 @@ debian_mirror() {
   printf '%s\n' "${mirror%/}"
 }
 
+# Two builds at once may ask for them.
 base_images() {
   mkdir -p "$CACHE_DIR/buildah" "$IMAGES_DIR"
-  base_image
-  agent_image
+  (
+    flock 9
+    base_image 9>&-
+    agent_image 9>&-
+  ) 9>"$CACHE_DIR/buildah/bases.lock"
 }
 
 # The base that the Dockerfile is given as BASE.

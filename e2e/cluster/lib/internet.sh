@@ -16,7 +16,7 @@ start_internet() {
   in_netns "$INTERNET_NETNS" nft -f "$here/internet/counters.nft"
   # A copy, so that a later build does not disturb what runs.
   cp --remove-destination "$BINARIES_DIR/internet" "$RUN_DIR/internet"
-  keep_in_internet internet "$RUN_DIR/internet" --hosts "$here/internet/hosts" --authority "$CLUSTER_DIR/internet-ca" --control "$INTERNET_SOCKET"
+  keep_in_internet internet "$RUN_DIR/internet" --hosts "$here/internet/hosts" --backends "$here/internet/backends" --authority "$CLUSTER_DIR/internet-ca" --control "$INTERNET_SOCKET"
   keep_in_internet internet-dns coredns -conf "$RUN_DIR/internet.corefile"
   wait_until 20 "test internet" curl -sf --unix-socket "$INTERNET_SOCKET" http://internet/counters
   wait_until 20 "DNS of the test internet" internet_runs

@@ -8,15 +8,20 @@
 //! | 22, 853, 5432, 9000 | TCP | the bytes that came |
 //! | 443, 9000 | UDP | the bytes that came |
 //!
+//! `--backends` names the addresses and ports at which a real server answers instead: what comes
+//! there is counted, and handed on.
+//!
 //! The DNS server runs beside it, on port 53 of every address. `--control` is a Unix socket:
 //! `GET /counters` tells what arrived per address, protocol and port, `DELETE /counters` starts
 //! again. It fails when no address can be bound; a single port that is taken is left out.
 
 mod authority;
+mod backends;
 mod counters;
 mod echo;
 mod hosts;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,10 +33,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, UdpSocket, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
 use crate::authority::{Authority, HostCertificates};
+use crate::backends::Backends;
 use crate::counters::{Counted, Counters, Door};
 use crate::echo::Place;
 use crate::hosts::Host;
@@ -48,6 +54,9 @@ struct Arguments {
     /// Where the test authority is kept: PREFIX.crt and PREFIX.key, made when missing.
     #[arg(long)]
     authority: PathBuf,
+    /// Table of real servers that answer at some addresses and ports.
+    #[arg(long, requires = "hosts")]
+    backends: Option<PathBuf>,
     /// Unix socket that tells the counters.
     #[arg(long, requires = "hosts")]
     control: Option<PathBuf>,
@@ -62,33 +71,51 @@ async fn main() -> anyhow::Result<()> {
     };
     let table = std::fs::read_to_string(&hosts).context("reading the table of hosts")?;
     let hosts = hosts::parse(&table)?;
+    let backends = match arguments.backends {
+        Some(file) => {
+            backends::parse(&std::fs::read_to_string(&file).context("reading the backends")?)?
+        }
+        None => Backends::new(),
+    };
     let counters = Counters::default();
 
     let mut doors = 0;
     for host in hosts {
-        doors += open_host(host, &authority, &counters).await?;
+        doors += open_host(host, &backends, &authority, &counters).await?;
     }
     anyhow::ensure!(doors > 0, "no address of the table could be bound");
     println!("serving {doors} doors");
     serve_control(&control, counters).await
 }
 
+/// What a TCP port answers, inside of TLS where there is some.
+#[derive(Clone)]
+struct Answers {
+    tls: Option<TlsAcceptor>,
+    with: Answer,
+}
+
+#[derive(Clone, Copy)]
+enum Answer {
+    Http,
+    Echo,
+    Backend(SocketAddr),
+}
+
 /// Opens every port of a host and tells how many of them could be bound.
 async fn open_host(
     host: Host,
+    backends: &Backends,
     authority: &Arc<Authority>,
     counters: &Counters,
 ) -> anyhow::Result<usize> {
     let address = host.address;
-    let tls = tls_config(host, authority.clone())?;
     let mut doors = 0;
-    let mut ports = vec![(80, None), (443, Some(tls))];
-    ports.extend(RAW_TCP.map(|port| (port, None)));
-    for (port, tls) in ports {
+    for (port, answers) in answers_of(host, backends, authority)? {
         match TcpListener::bind((address, port)).await {
             Ok(listener) => {
                 doors += 1;
-                tokio::spawn(accept(listener, tls, counters.clone()));
+                tokio::spawn(accept(listener, answers, counters.clone()));
             }
             Err(error) => println!("tcp {address}:{port} not bound: {error}"),
         }
@@ -105,45 +132,87 @@ async fn open_host(
     Ok(doors)
 }
 
-fn tls_config(host: Host, authority: Arc<Authority>) -> anyhow::Result<TlsAcceptor> {
+/// By port: the usual answers, and in their place those of the host's backends.
+fn answers_of(
+    host: Host,
+    backends: &Backends,
+    authority: &Arc<Authority>,
+) -> anyhow::Result<BTreeMap<u16, Answers>> {
+    let address = host.address;
+    let certificates = Arc::new(HostCertificates::new(host, authority.clone()));
+    let web = tls_config(&certificates, vec![b"h2".to_vec(), b"http/1.1".to_vec()])?;
+    let echo = RAW_TCP.map(|port| (port, Answers { tls: None, with: Answer::Echo }));
+    let mut ports = BTreeMap::from(echo);
+    ports.insert(80, Answers { tls: None, with: Answer::Http });
+    ports.insert(443, Answers { tls: Some(web), with: Answer::Http });
+    for ((_, port), backend) in backends.iter().filter(|((own, _), _)| *own == address) {
+        let offered = backend.tls.clone();
+        let tls = offered.map(|offered| tls_config(&certificates, offered)).transpose()?;
+        ports.insert(*port, Answers { tls, with: Answer::Backend(backend.to) });
+    }
+    Ok(ports)
+}
+
+fn tls_config(
+    certificates: &Arc<HostCertificates>,
+    offered: Vec<Vec<u8>>,
+) -> anyhow::Result<TlsAcceptor> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let certificates = HostCertificates::new(host, authority);
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_cert_resolver(Arc::new(certificates));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        .with_cert_resolver(certificates.clone());
+    config.alpn_protocols = offered;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, counters: Counters) {
+async fn accept(listener: TcpListener, answers: Answers, counters: Counters) {
     let Ok(local) = listener.local_addr() else { return };
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
+        let _ = stream.set_nodelay(true);
         let stream = Counted::new(stream, counters.door(local.ip(), "tcp", local.port()));
-        let tls = tls.clone();
+        let answers = answers.clone();
         tokio::spawn(async move {
-            let outcome = serve(stream, local, tls).await;
-            if let Err(error) = outcome {
+            if let Err(error) = serve(stream, local, answers).await {
                 println!("{local}: {error:#}");
             }
         });
     }
 }
 
-async fn serve<S>(stream: S, local: SocketAddr, tls: Option<TlsAcceptor>) -> anyhow::Result<()>
+async fn serve<S>(stream: S, local: SocketAddr, answers: Answers) -> anyhow::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    match (local.port(), tls) {
-        (_, Some(tls)) => {
-            let stream = tls.accept(stream).await.context("TLS handshake")?;
-            let sni = stream.get_ref().1.server_name().map(str::to_owned);
-            serve_http(stream, Place { local, sni }).await
-        }
-        (80, None) => serve_http(stream, Place { local, sni: None }).await,
-        (_, None) => echo_stream(stream).await,
+    let Some(tls) = answers.tls else {
+        return answer(stream, Place { local, sni: None }, answers.with).await;
+    };
+    let stream = tls.accept(stream).await.context("TLS handshake")?;
+    let sni = stream.get_ref().1.server_name().map(str::to_owned);
+    answer(stream, Place { local, sni }, answers.with).await
+}
+
+async fn answer<S>(stream: S, place: Place, with: Answer) -> anyhow::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match with {
+        Answer::Http => serve_http(stream, place).await,
+        Answer::Echo => echo_stream(stream).await,
+        Answer::Backend(to) => hand_on(stream, to).await,
     }
+}
+
+/// Bytes in both directions, each until its own end.
+async fn hand_on<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    to: SocketAddr,
+) -> anyhow::Result<()> {
+    let mut backend = TcpStream::connect(to).await.with_context(|| format!("no server at {to}"))?;
+    backend.set_nodelay(true)?;
+    tokio::io::copy_bidirectional(&mut stream, &mut backend).await?;
+    Ok(())
 }
 
 async fn serve_http<S>(stream: S, place: Place) -> anyhow::Result<()>

@@ -1,0 +1,3 @@
+module exeat.dev/go-client
+
+go 1.21

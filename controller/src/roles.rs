@@ -4,7 +4,7 @@
 use crate::certs::{self, Keeper, Leaf, Trust};
 use crate::cli::{Flags, Role};
 use crate::identity::Identities;
-use crate::index::{Index, Kind};
+use crate::index::{Index, WatchedKind};
 use crate::metrics::Metrics;
 use crate::reconcile::{self, Leadership, Reconciler, Surroundings};
 use crate::server::Server;
@@ -89,7 +89,7 @@ async fn wind_down(shared: &Shared, mut tasks: JoinSet<&'static str>) {
 async fn start(shared: &Shared, tasks: &mut JoinSet<&'static str>) -> anyhow::Result<()> {
     let flags = &shared.flags;
     if [Role::Admission, Role::Reconcile, Role::Publish].into_iter().any(|role| flags.plays(role)) {
-        for kind in Kind::ALL {
+        for kind in WatchedKind::ALL {
             let feed = watch::feed(shared.client.clone(), kind, Arc::clone(&shared.index));
             own(tasks, "watch", feed);
         }

@@ -2,7 +2,7 @@
 
 use super::lookup::{Candidate, LookupError, PolicyLookup};
 use super::scope::Labels;
-use crate::index::{Index, Kind, Selector};
+use crate::index::{Index, Selector, WatchedKind};
 use crate::watch::resource;
 use exeat_policy::source::{PolicyRef, PolicySource, Tier};
 use futures::future::BoxFuture;
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// A webhook has ten seconds at most, and asks twice at most.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// See the module's documentation.
+/// Looks things up in the index, and at the API server where the index has them not.
 pub struct ClusterLookup {
     pub index: Arc<Index>,
     pub client: kube::Client,
@@ -57,11 +57,11 @@ impl PolicyLookup for ClusterLookup {
             let own = Api::<DynamicObject>::namespaced_with(
                 self.client.clone(),
                 namespace,
-                &resource(Kind::AgentPolicies),
+                &resource(WatchedKind::AgentPolicies),
             );
             let cluster = Api::<DynamicObject>::all_with(
                 self.client.clone(),
-                &resource(Kind::ClusterAgentPolicies),
+                &resource(WatchedKind::ClusterAgentPolicies),
             );
             let everything = ListParams::default();
             let own = in_time("AgentPolicies", own.list(&everything)).await?;

@@ -7,74 +7,74 @@ use super::harden;
 use super::inject::{inject, parts, patch};
 use super::lookup::{LookupError, suffices};
 use super::missing::no_policy;
-use super::pod::{Place, PodView};
+use super::pod::{ContainerList, PodView};
 use super::refusal::Refusal;
-use super::review::{Request, Verdict};
+use super::review::{Request, ReviewAnswer};
 use super::scope::{Labels, Scope, scope};
 use super::settings::SystemTrust;
 use super::trust;
 use super::uid;
 
 /// `/mutate-pod`: the patch that makes a pod an agent's pod.
-pub(super) async fn mutate(state: &AdmissionState, request: &Request) -> Verdict {
+pub(super) async fn mutate(state: &AdmissionState, request: &Request) -> ReviewAnswer {
     let (namespace, pod) = match subject(request) {
         Ok(found) => found,
-        Err(why) => return Verdict::Malformed(why),
+        Err(why) => return ReviewAnswer::Malformed(why),
     };
     let of = match state.agent_namespace(namespace, &pod.labels()).await {
-        Ok(Standing::Agent(labels)) => labels,
-        Ok(Standing::Other) => return Verdict::allow(),
-        Ok(Standing::Unclear(why)) => {
-            return Verdict::from_refusals(&pod.title(namespace), vec![why]);
+        Ok(Membership::Agent(labels)) => labels,
+        Ok(Membership::Other) => return ReviewAnswer::allow(),
+        Ok(Membership::Unclear(why)) => {
+            return ReviewAnswer::from_refusals(&pod.title(namespace), vec![why]);
         }
-        Err(e) => return Verdict::Unknown(e.to_string()),
+        Err(e) => return ReviewAnswer::Unknown(e.to_string()),
     };
     let mut refusals = reserved(&pod);
     refusals.extend(at_creation(&pod));
     match missing_policy(state, namespace, &of, &pod.labels()).await {
         Ok(missing) => refusals.extend(missing),
-        Err(e) => return Verdict::Unknown(e.to_string()),
+        Err(e) => return ReviewAnswer::Unknown(e.to_string()),
     }
     if !refusals.is_empty() {
-        return Verdict::from_refusals(&pod.title(namespace), refusals);
+        return ReviewAnswer::from_refusals(&pod.title(namespace), refusals);
     }
     let ca = state.control_ca.bundle();
     if ca.trim().is_empty() || state.settings.proxy_image.is_empty() {
-        return Verdict::Unknown(
+        return ReviewAnswer::Unknown(
             "Exeat's controller has no certificate authority or no proxy image yet, so it cannot \
              inject; try again in a moment"
                 .to_owned(),
         );
     }
     let Some(uid) = uid::draw(&pod) else {
-        return Verdict::Unknown("no uid could be drawn for the proxy; try again".to_owned());
+        return ReviewAnswer::Unknown("no uid could be drawn for the proxy; try again".to_owned());
     };
     // A bad value has been refused above.
     let system = trust::asked(&pod, state.settings.system_trust).unwrap_or(SystemTrust::Leave);
     let after = inject(&pod, parts(&state.settings, &ca, uid), system);
     let mut warnings = warnings(&pod);
     warnings.extend(trust::warnings(&pod, system));
-    Verdict::Allow { warnings, patch: Some(patch(&pod.raw, &after)) }
+    ReviewAnswer::Allow { warnings, patch: Some(patch(&pod.raw, &after)) }
 }
 
 /// `/validate-pod` for CREATE: the pod as it will be stored.
-pub(super) async fn validate(state: &AdmissionState, request: &Request) -> Verdict {
+pub(super) async fn validate(state: &AdmissionState, request: &Request) -> ReviewAnswer {
     let (namespace, pod) = match subject(request) {
         Ok(found) => found,
-        Err(why) => return Verdict::Malformed(why),
+        Err(why) => return ReviewAnswer::Malformed(why),
     };
     let of = match state.agent_namespace(namespace, &pod.labels()).await {
-        Ok(Standing::Agent(labels)) => labels,
-        Ok(Standing::Other) => return Verdict::allow(),
-        Ok(Standing::Unclear(why)) => {
-            return Verdict::from_refusals(&pod.title(namespace), vec![why]);
+        Ok(Membership::Agent(labels)) => labels,
+        Ok(Membership::Other) => return ReviewAnswer::allow(),
+        Ok(Membership::Unclear(why)) => {
+            return ReviewAnswer::from_refusals(&pod.title(namespace), vec![why]);
         }
-        Err(e) => return Verdict::Unknown(e.to_string()),
+        Err(e) => return ReviewAnswer::Unknown(e.to_string()),
     };
     let mut refusals = at_creation(&pod);
     match missing_policy(state, namespace, &of, &pod.labels()).await {
         Ok(missing) => refusals.extend(missing),
-        Err(e) => return Verdict::Unknown(e.to_string()),
+        Err(e) => return ReviewAnswer::Unknown(e.to_string()),
     }
     let ca = state.control_ca.bundle();
     refusals.extend(expected::differences(&pod, &state.settings, &ca));
@@ -83,14 +83,14 @@ pub(super) async fn validate(state: &AdmissionState, request: &Request) -> Verdi
             refusals.extend(harden::check(&pod, c));
         }
     }
-    Verdict::from_refusals(&pod.title(namespace), refusals)
+    ReviewAnswer::from_refusals(&pod.title(namespace), refusals)
 }
 
 /// What a new pod may not have. Shared with the warnings about workloads.
 pub(super) fn at_creation(pod: &PodView<'_>) -> Vec<Refusal> {
     let mut found = forbidden(pod);
     found.extend(trust::asked(pod, SystemTrust::Leave).err());
-    if pod.containers().iter().any(|c| c.place == Place::Ephemeral) {
+    if pod.containers().iter().any(|c| c.place == ContainerList::Ephemeral) {
         let field = format!("{}spec.ephemeralContainers", pod.prefix);
         let problem = "a new pod has no ephemeral containers";
         found.push(Refusal::new(field, problem, "remove them"));
@@ -99,7 +99,7 @@ pub(super) fn at_creation(pod: &PodView<'_>) -> Vec<Refusal> {
 }
 
 /// Whether a pod is an agent, and the labels of its namespace if so.
-pub(super) enum Standing {
+pub(super) enum Membership {
     Agent(Labels),
     Other,
     Unclear(Refusal),
@@ -112,11 +112,11 @@ impl AdmissionState {
         &self,
         namespace: &str,
         pod: &Labels,
-    ) -> Result<Standing, LookupError> {
+    ) -> Result<Membership, LookupError> {
         if let Some(known) = self.lookup.known_namespace(namespace)
             && scope(&known, pod) == Scope::Agent
         {
-            return Ok(Standing::Agent(known));
+            return Ok(Membership::Agent(known));
         }
         let Some(fresh) = self.lookup.read_namespace(namespace).await? else {
             return Err(LookupError {
@@ -125,9 +125,9 @@ impl AdmissionState {
             });
         };
         Ok(match scope(&fresh, pod) {
-            Scope::Agent => Standing::Agent(fresh),
-            Scope::Other => Standing::Other,
-            Scope::Unclear(why) => Standing::Unclear(why),
+            Scope::Agent => Membership::Agent(fresh),
+            Scope::Other => Membership::Other,
+            Scope::Unclear(why) => Membership::Unclear(why),
         })
     }
 }

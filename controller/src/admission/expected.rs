@@ -6,7 +6,7 @@
 //! which of the current control CA's certificates the pod was given.
 
 use super::inject::{Parts, parts};
-use super::pod::{Place, PodView};
+use super::pod::{ContainerList, PodView};
 use super::refusal::Refusal;
 use super::settings::InjectionSettings;
 use super::uid;
@@ -170,7 +170,7 @@ fn marks(pod: &PodView<'_>, found: &mut Vec<Refusal>) {
 fn only_ours_are_reserved(pod: &PodView<'_>, found: &mut Vec<Refusal>) {
     for (index, c) in pod.containers().iter().enumerate() {
         // Init containers come first in the list, so ours are its first two.
-        let ours = c.place == Place::Init && index < 2;
+        let ours = c.place == ContainerList::Init && index < 2;
         if !ours && is_reserved(&c.container.name) {
             let problem = format!("the name {:?} is reserved in agent pods", c.container.name);
             found.push(Refusal::new(format!("{}.name", c.field), problem, "choose another name"));

@@ -2,7 +2,7 @@
 //! that its clients trust the proxy. [`apply`] is what mutation does; [`check`] is what
 //! validation demands of the result, whoever produced it.
 
-use super::pod::{ContainerView, Place, PodView};
+use super::pod::{ContainerList, ContainerView, PodView};
 use super::refusal::Refusal;
 use super::settings::SystemTrust;
 use super::trust::{self, array};
@@ -58,7 +58,7 @@ pub(super) const FORBIDDEN_CAPABILITIES: [&str; 34] = [
 pub(super) fn apply(
     container: &mut Value,
     pod_has_seccomp: bool,
-    place: Place,
+    place: ContainerList,
     system: SystemTrust,
 ) {
     let Some(container) = container.as_object_mut() else { return };

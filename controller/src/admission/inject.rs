@@ -5,7 +5,7 @@
 //! compare what it finds with what this module would write.
 
 use super::harden;
-use super::pod::{Place, PodView};
+use super::pod::{ContainerList, PodView};
 use super::settings::{InjectionSettings, SystemTrust};
 use exeat_api::labels::{INJECTED_ANNOTATION, INJECTED_VERSION, POD_LABEL, POD_LABEL_AGENT};
 use exeat_api::pod::{
@@ -40,12 +40,12 @@ pub(super) fn inject(pod: &PodView<'_>, parts: Parts, system: SystemTrust) -> Va
     set(&mut out, &["metadata", "labels", POD_LABEL], json!(POD_LABEL_AGENT));
     set(&mut out, &["metadata", "annotations", INJECTED_ANNOTATION], json!(INJECTED_VERSION));
     let seccomp = pod.security().seccomp_profile.is_some();
-    for place in [Place::Init, Place::Main] {
+    for place in [ContainerList::Init, ContainerList::Main] {
         let mut list = take_list(&mut out, place.key());
         for container in &mut list {
             harden::apply(container, seccomp, place, system);
         }
-        if place == Place::Init {
+        if place == ContainerList::Init {
             list.splice(0..0, [parts.init.clone(), parts.proxy.clone()]);
         }
         set(&mut out, &["spec", place.key()], Value::Array(list));

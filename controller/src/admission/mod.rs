@@ -44,10 +44,10 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
-use ephemeral::Step;
+use ephemeral::Phase;
 use exeat_api::paths;
 use http::StatusCode;
-use review::{Operation, Request, Verdict};
+use review::{Operation, Request, ReviewAnswer};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -101,10 +101,10 @@ async fn answer(state: AdmissionState, webhook: Webhook, body: Body) -> Response
     let (status, uid, verdict) = match to_bytes(body, LARGEST_BODY).await {
         Err(_) => {
             let why = format!("the body could not be read, or is larger than {LARGEST_BODY} bytes");
-            (StatusCode::PAYLOAD_TOO_LARGE, String::new(), Verdict::Malformed(why))
+            (StatusCode::PAYLOAD_TOO_LARGE, String::new(), ReviewAnswer::Malformed(why))
         }
         Ok(bytes) => match review::parse(&bytes) {
-            Err((uid, why)) => (StatusCode::BAD_REQUEST, uid, Verdict::Malformed(why)),
+            Err((uid, why)) => (StatusCode::BAD_REQUEST, uid, ReviewAnswer::Malformed(why)),
             Ok(request) => {
                 let verdict = decide(&state, webhook, &request).await;
                 (StatusCode::OK, request.uid, verdict)
@@ -115,18 +115,20 @@ async fn answer(state: AdmissionState, webhook: Webhook, body: Body) -> Response
     state.metrics.admission_requests.with_label_values(&[webhook.label(), label]).inc();
     state.metrics.admission_duration.observe(started.elapsed().as_secs_f64());
     match &verdict {
-        Verdict::Allow { .. } => tracing::debug!(webhook = webhook.label(), uid, "Review allowed"),
-        Verdict::Refuse { message, .. } => {
+        ReviewAnswer::Allow { .. } => {
+            tracing::debug!(webhook = webhook.label(), uid, "Review allowed")
+        }
+        ReviewAnswer::Refuse { message, .. } => {
             tracing::info!(webhook = webhook.label(), uid, message, "Review refused");
         }
-        Verdict::Malformed(why) | Verdict::Unknown(why) => {
+        ReviewAnswer::Malformed(why) | ReviewAnswer::Unknown(why) => {
             tracing::warn!(webhook = webhook.label(), uid, why, "Review not answerable");
         }
     }
     (status, Json(verdict.into_review(&uid))).into_response()
 }
 
-async fn decide(state: &AdmissionState, webhook: Webhook, request: &Request) -> Verdict {
+async fn decide(state: &AdmissionState, webhook: Webhook, request: &Request) -> ReviewAnswer {
     match webhook {
         Webhook::ValidatePolicy => policy::validate(request),
         Webhook::WarnWorkload => workload::review(state, request).await,
@@ -134,19 +136,21 @@ async fn decide(state: &AdmissionState, webhook: Webhook, request: &Request) -> 
     }
 }
 
-async fn pod_review(state: &AdmissionState, webhook: Webhook, request: &Request) -> Verdict {
+async fn pod_review(state: &AdmissionState, webhook: Webhook, request: &Request) -> ReviewAnswer {
     let part = request.sub_resource.as_deref().unwrap_or_default();
     match (webhook, request.operation, part) {
         // Deleting an agent lets nothing out.
-        (_, Operation::Delete, _) => Verdict::allow(),
+        (_, Operation::Delete, _) => ReviewAnswer::allow(),
         (Webhook::MutatePod, Operation::Create, "") => create::mutate(state, request).await,
         (Webhook::MutatePod, Operation::Update, "ephemeralcontainers") => {
-            ephemeral::review(state, request, Step::Mutate).await
+            ephemeral::review(state, request, Phase::Mutate).await
         }
         (Webhook::ValidatePod, Operation::Create, "") => create::validate(state, request).await,
         (Webhook::ValidatePod, Operation::Update, "ephemeralcontainers") => {
             match update::validate(state, request).await {
-                Verdict::Allow { .. } => ephemeral::review(state, request, Step::Validate).await,
+                ReviewAnswer::Allow { .. } => {
+                    ephemeral::review(state, request, Phase::Validate).await
+                }
                 refused => refused,
             }
         }
@@ -156,7 +160,7 @@ async fn pod_review(state: &AdmissionState, webhook: Webhook, request: &Request)
         (Webhook::ValidatePod, Operation::Connect, "exec" | "attach") => {
             connect::validate(state, request)
         }
-        (_, operation, part) => Verdict::Malformed(format!(
+        (_, operation, part) => ReviewAnswer::Malformed(format!(
             "{} does not review {operation:?} of pods/{part}",
             webhook.label()
         )),

@@ -20,13 +20,13 @@ pub(super) struct PodView<'a> {
 
 /// Which list of the pod a container stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ContainerList {
     Init,
     Main,
     Ephemeral,
 }
 
-impl Place {
+impl ContainerList {
     pub(super) const ALL: [Self; 3] = [Self::Init, Self::Main, Self::Ephemeral];
 
     /// The key in a PodSpec.
@@ -43,7 +43,7 @@ impl Place {
 pub(super) struct ContainerView<'a> {
     /// `spec.initContainers[2]`
     pub(super) field: String,
-    pub(super) place: Place,
+    pub(super) place: ContainerList,
     pub(super) raw: &'a Value,
     /// An ephemeral container reads as a container, its target aside.
     pub(super) container: Container,
@@ -107,14 +107,14 @@ impl<'a> PodView<'a> {
         let containers = self.containers();
         let proxy = containers
             .iter()
-            .find(|c| c.place == Place::Init && c.container.name == PROXY_CONTAINER)?;
+            .find(|c| c.place == ContainerList::Init && c.container.name == PROXY_CONTAINER)?;
         proxy.container.security_context.as_ref()?.run_as_user
     }
 
     /// All containers of all three lists, in their order.
     pub(super) fn containers(&self) -> Vec<ContainerView<'_>> {
         let mut all = Vec::new();
-        for place in Place::ALL {
+        for place in ContainerList::ALL {
             let list =
                 self.raw.pointer(&format!("/spec/{}", place.key())).and_then(Value::as_array);
             for (index, raw) in list.into_iter().flatten().enumerate() {

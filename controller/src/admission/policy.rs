@@ -2,7 +2,7 @@
 //! the proxy runs.
 
 use super::refusal::Refusal;
-use super::review::{Operation, Request, Verdict};
+use super::review::{Operation, Request, ReviewAnswer};
 use crate::index::Selector;
 use exeat_crds::{AGENT_POLICY, AgentPolicy, CLUSTER_AGENT_POLICY, ClusterAgentPolicy, GROUP};
 use exeat_policy::action::Effect;
@@ -13,14 +13,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::Value;
 
 /// `/validate-policy`.
-pub(super) fn validate(request: &Request) -> Verdict {
+pub(super) fn validate(request: &Request) -> ReviewAnswer {
     match request.operation {
         Operation::Create | Operation::Update => {}
-        Operation::Delete => return Verdict::allow(),
-        Operation::Connect => return Verdict::Malformed("policies have no CONNECT".to_owned()),
+        Operation::Delete => return ReviewAnswer::allow(),
+        Operation::Connect => {
+            return ReviewAnswer::Malformed("policies have no CONNECT".to_owned());
+        }
     }
     let Some(object) = &request.object else {
-        return Verdict::Malformed("the request holds no object".to_owned());
+        return ReviewAnswer::Malformed("the request holds no object".to_owned());
     };
     let kind = request.kind.kind.as_str();
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
@@ -28,7 +30,7 @@ pub(super) fn validate(request: &Request) -> Verdict {
     let read = match (request.kind.group.as_str(), kind) {
         (GROUP, AGENT_POLICY) => agent_policy(object),
         (GROUP, CLUSTER_AGENT_POLICY) => cluster_agent_policy(object),
-        _ => return Verdict::Malformed(format!("this webhook reviews policies, not {kind}")),
+        _ => return ReviewAnswer::Malformed(format!("this webhook reviews policies, not {kind}")),
     };
     match read {
         Ok((source, mut refusals)) => {
@@ -38,15 +40,15 @@ pub(super) fn validate(request: &Request) -> Verdict {
                 Err(errors) => refusals
                     .extend(errors.into_iter().map(|e| Refusal::new(e.path, e.problem, e.fix))),
             }
-            match Verdict::from_refusals(&title, refusals) {
-                Verdict::Allow { patch, .. } => Verdict::Allow { warnings, patch },
+            match ReviewAnswer::from_refusals(&title, refusals) {
+                ReviewAnswer::Allow { patch, .. } => ReviewAnswer::Allow { warnings, patch },
                 refused => refused,
             }
         }
         Err(e) => {
             let fix = "compare it with `kubectl explain` of the kind";
             let why = Refusal::new("spec", format!("cannot be read as a {kind}: {e}"), fix);
-            Verdict::from_refusals(&title, vec![why])
+            ReviewAnswer::from_refusals(&title, vec![why])
         }
     }
 }

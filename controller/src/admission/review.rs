@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 #[serde(rename_all = "camelCase")]
 pub(super) struct Request {
     pub(super) uid: String,
-    pub(super) kind: Kind,
+    pub(super) kind: ReviewedKind,
     #[serde(default)]
     pub(super) sub_resource: Option<String>,
     #[serde(default)]
@@ -32,7 +32,7 @@ pub(super) struct Request {
 
 /// Group, version and kind of the object under review.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Kind {
+pub(super) struct ReviewedKind {
     pub(super) group: String,
     pub(super) version: String,
     pub(super) kind: String,
@@ -49,7 +49,7 @@ pub(super) enum Operation {
 
 /// The answer, before it is dressed as an AdmissionReview.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum ReviewAnswer {
     Allow {
         warnings: Vec<String>,
         patch: Option<Patch>,
@@ -65,7 +65,7 @@ pub(super) enum Verdict {
     Unknown(String),
 }
 
-impl Verdict {
+impl ReviewAnswer {
     pub(super) const fn allow() -> Self {
         Self::Allow { warnings: Vec::new(), patch: None }
     }

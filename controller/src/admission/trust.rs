@@ -6,7 +6,7 @@
 //! a file that was not there is made by the runtime, and holds the same certificates.
 
 use super::path;
-use super::pod::{ContainerView, Place, PodView};
+use super::pod::{ContainerList, ContainerView, PodView};
 use super::refusal::Refusal;
 use super::settings::SystemTrust;
 use exeat_api::labels::SYSTEM_TRUST_ANNOTATION;
@@ -70,8 +70,8 @@ pub(super) fn asked(pod: &PodView<'_>, default: SystemTrust) -> Result<SystemTru
 }
 
 /// Lets a container of the agent's trust the proxy. A variable that the author set stays.
-pub(super) fn apply(container: &mut Map<String, Value>, place: Place, system: SystemTrust) {
-    let over = system == SystemTrust::Replace && place != Place::Ephemeral && {
+pub(super) fn apply(container: &mut Map<String, Value>, place: ContainerList, system: SystemTrust) {
+    let over = system == SystemTrust::Replace && place != ContainerList::Ephemeral && {
         let mounts = container.get("volumeMounts").and_then(Value::as_array);
         covered_by(mounts.map(Vec::as_slice).unwrap_or_default()).is_none()
     };
@@ -191,14 +191,14 @@ mod tests {
     #[test]
     fn the_bundle_is_over_every_place_where_images_keep_theirs() {
         let mut plain = container(json!({"name": "a"}));
-        apply(&mut plain, Place::Main, SystemTrust::Replace);
+        apply(&mut plain, ContainerList::Main, SystemTrust::Replace);
         assert_eq!(places(&plain), SYSTEM_BUNDLES);
         let mut left = container(json!({"name": "a"}));
-        apply(&mut left, Place::Main, SystemTrust::Leave);
+        apply(&mut left, ContainerList::Main, SystemTrust::Leave);
         assert!(places(&left).is_empty());
         // The API server refuses a subPath in an ephemeral container.
         let mut ephemeral = container(json!({"name": "a"}));
-        apply(&mut ephemeral, Place::Ephemeral, SystemTrust::Replace);
+        apply(&mut ephemeral, ContainerList::Ephemeral, SystemTrust::Replace);
         assert!(places(&ephemeral).is_empty());
         assert_eq!(ephemeral["volumeMounts"], json!([trust_mount()]));
     }
@@ -219,7 +219,7 @@ mod tests {
         ] {
             let mount = json!({"name": "own", "mountPath": path});
             let mut own = container(json!({"name": "a", "volumeMounts": [mount]}));
-            apply(&mut own, Place::Main, SystemTrust::Replace);
+            apply(&mut own, ContainerList::Main, SystemTrust::Replace);
             assert_eq!(places(&own).is_empty(), covers, "{path}");
         }
     }
@@ -228,7 +228,7 @@ mod tests {
     fn variables_are_set_where_the_author_has_not() {
         let own = json!({"name": "HTTPLIB2_CA_CERTS", "value": "/own.pem"});
         let mut one = container(json!({"name": "a", "env": [own]}));
-        apply(&mut one, Place::Init, SystemTrust::Leave);
+        apply(&mut one, ContainerList::Init, SystemTrust::Leave);
         let env = one["env"].as_array().unwrap();
         let value = |name: &str| {
             let all: Vec<_> = env.iter().filter(|e| e["name"] == name).collect();

@@ -2,11 +2,11 @@
 //! Exeat, or that an older version injected, can still be updated and deleted.
 
 use super::AdmissionState;
-use super::create::{Standing, subject};
+use super::create::{Membership, subject};
 use super::forbid::{explicit_user, forbidden, is_ours};
 use super::pod::{ContainerView, PodView};
 use super::refusal::Refusal;
-use super::review::{Request, Verdict};
+use super::review::{Request, ReviewAnswer};
 use super::scope::Labels;
 use exeat_api::labels::{self, POD_LABEL};
 use exeat_policy::source::PolicyRef;
@@ -15,24 +15,24 @@ use std::collections::BTreeSet;
 const RECREATE: &str = "delete the pod and create it anew";
 
 /// `/validate-pod` for UPDATE, its ephemeral containers aside.
-pub(super) async fn validate(state: &AdmissionState, request: &Request) -> Verdict {
+pub(super) async fn validate(state: &AdmissionState, request: &Request) -> ReviewAnswer {
     let (namespace, new) = match subject(request) {
         Ok(found) => found,
-        Err(why) => return Verdict::Malformed(why),
+        Err(why) => return ReviewAnswer::Malformed(why),
     };
     let Some(old) = &request.old_object else {
-        return Verdict::Malformed("the request holds no old object".to_owned());
+        return ReviewAnswer::Malformed("the request holds no old object".to_owned());
     };
     let old = match PodView::read(old) {
         Ok(old) => old,
-        Err(e) => return Verdict::Malformed(format!("the old pod cannot be read: {e}")),
+        Err(e) => return ReviewAnswer::Malformed(format!("the old pod cannot be read: {e}")),
     };
     let mut refusals = marks(&old, &new);
     if refusals.is_empty() && !old.is_injected() {
         match state.agent_namespace(namespace, &old.labels()).await {
-            Ok(Standing::Agent(_) | Standing::Unclear(_)) => {}
-            Ok(Standing::Other) => return Verdict::allow(),
-            Err(e) => return Verdict::Unknown(e.to_string()),
+            Ok(Membership::Agent(_) | Membership::Unclear(_)) => {}
+            Ok(Membership::Other) => return ReviewAnswer::allow(),
+            Err(e) => return ReviewAnswer::Unknown(e.to_string()),
         }
     }
     refusals.extend(newly_forbidden(&old, &new));
@@ -40,10 +40,10 @@ pub(super) async fn validate(state: &AdmissionState, request: &Request) -> Verdi
     if old.is_injected() && old.labels() != new.labels() {
         match selection_changed(state, namespace, &old, &new).await {
             Ok(changed) => refusals.extend(changed),
-            Err(e) => return Verdict::Unknown(e),
+            Err(e) => return ReviewAnswer::Unknown(e),
         }
     }
-    Verdict::from_refusals(&new.title(namespace), refusals)
+    ReviewAnswer::from_refusals(&new.title(namespace), refusals)
 }
 
 /// Our label and our annotations stay as they are; a running pod cannot become an agent either.

@@ -2,17 +2,17 @@
 //! pod of a Deployment otherwise shows in the events of a ReplicaSet alone.
 
 use super::AdmissionState;
-use super::create::{Standing, at_creation, missing_policy};
+use super::create::{Membership, at_creation, missing_policy};
 use super::forbid::reserved;
 use super::pod::PodView;
 use super::refusal::Refusal;
-use super::review::{Operation, Request, Verdict};
+use super::review::{Operation, Request, ReviewAnswer};
 
 /// The API server cuts longer warnings off.
 const LONGEST: usize = 250;
 
 /// `/warn-workload`: always allowed.
-pub(super) async fn review(state: &AdmissionState, request: &Request) -> Verdict {
+pub(super) async fn review(state: &AdmissionState, request: &Request) -> ReviewAnswer {
     let kind = request.kind.kind.as_str();
     let prefix = match kind {
         "Deployment"
@@ -22,29 +22,29 @@ pub(super) async fn review(state: &AdmissionState, request: &Request) -> Verdict
         | "ReplicationController"
         | "Job" => "spec.template",
         "CronJob" => "spec.jobTemplate.spec.template",
-        _ => return Verdict::Malformed(format!("this webhook reviews workloads, not {kind}")),
+        _ => return ReviewAnswer::Malformed(format!("this webhook reviews workloads, not {kind}")),
     };
     if matches!(request.operation, Operation::Delete | Operation::Connect) {
-        return Verdict::allow();
+        return ReviewAnswer::allow();
     }
     let pointer = format!("/{}", prefix.replace('.', "/"));
     let template = request.object.as_ref().and_then(|o| o.pointer(&pointer));
     let (Some(template), Some(namespace)) = (template, &request.namespace) else {
-        return Verdict::Malformed(format!("the {kind} has no pod template or no namespace"));
+        return ReviewAnswer::Malformed(format!("the {kind} has no pod template or no namespace"));
     };
     let warnings = match PodView::template(template, format!("{prefix}.")) {
         Ok(pod) => of_pod(state, namespace, &pod).await,
         Err(e) => vec![format!("{prefix} cannot be read: {e}")],
     };
-    Verdict::Allow { warnings, patch: None }
+    ReviewAnswer::Allow { warnings, patch: None }
 }
 
 async fn of_pod(state: &AdmissionState, namespace: &str, pod: &PodView<'_>) -> Vec<String> {
     let labels = pod.labels();
     let of = match state.agent_namespace(namespace, &labels).await {
-        Ok(Standing::Agent(of)) => of,
-        Ok(Standing::Other) => return Vec::new(),
-        Ok(Standing::Unclear(why)) => return vec![line(pod, &why)],
+        Ok(Membership::Agent(of)) => of,
+        Ok(Membership::Other) => return Vec::new(),
+        Ok(Membership::Unclear(why)) => return vec![line(pod, &why)],
         Err(e) => return vec![format!("Exeat could not look at this: {e}")],
     };
     let mut refusals = reserved(pod);

@@ -29,7 +29,7 @@ pub type Labels = BTreeMap<String, String>;
 
 /// The kinds that must have been listed before the index can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum WatchedKind {
     AgentPolicies,
     ClusterAgentPolicies,
     Namespaces,
@@ -39,7 +39,7 @@ pub enum Kind {
     EndpointSlices,
 }
 
-impl Kind {
+impl WatchedKind {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::AgentPolicies,
@@ -90,7 +90,7 @@ impl Key {
     }
 }
 
-/// See the module's documentation.
+/// The objects of the cluster that Exeat decides by.
 #[derive(Debug)]
 pub struct Index {
     state: RwLock<State>,
@@ -105,7 +105,7 @@ struct State {
     pods: BTreeMap<Key, Arc<PodInfo>>,
     network_policies: BTreeMap<Key, Arc<NetworkPolicy>>,
     behind: Services,
-    listed: BTreeSet<Kind>,
+    listed: BTreeSet<WatchedKind>,
 }
 
 impl Index {
@@ -116,7 +116,7 @@ impl Index {
 
     /// Whether every kind has been listed once.
     pub fn synced(&self) -> bool {
-        self.read(|state| state.listed.len() == Kind::ALL.len())
+        self.read(|state| state.listed.len() == WatchedKind::ALL.len())
     }
 
     /// A counter that grows with every change.
@@ -245,17 +245,17 @@ impl Index {
     }
 
     /// Stores an object, replacing what was there.
-    pub fn apply(&self, kind: Kind, key: Key, object: Object) {
+    pub fn apply(&self, kind: WatchedKind, key: Key, object: Object) {
         self.write(|state| state.insert(kind, key, object));
     }
 
     /// Removes an object.
-    pub fn delete(&self, kind: Kind, key: &Key) {
+    pub fn delete(&self, kind: WatchedKind, key: &Key) {
         self.write(|state| state.remove(kind, key));
     }
 
     /// Replaces everything of a kind by a complete listing, and marks the kind as listed.
-    pub fn replace(&self, kind: Kind, objects: Vec<(Key, Object)>) {
+    pub fn replace(&self, kind: WatchedKind, objects: Vec<(Key, Object)>) {
         self.write(|state| {
             let listed: BTreeSet<_> = objects.iter().map(|(key, _)| key.clone()).collect();
             let mut changed = state.listed.insert(kind);
@@ -288,33 +288,33 @@ impl State {
         pod.is_agent || namespace.is_some_and(NamespaceInfo::agents_only)
     }
 
-    fn keys(&self, kind: Kind) -> Vec<Key> {
+    fn keys(&self, kind: WatchedKind) -> Vec<Key> {
         match kind {
-            Kind::AgentPolicies => self.policies.keys().cloned().collect(),
-            Kind::ClusterAgentPolicies => self.cluster_policies.keys().cloned().collect(),
-            Kind::Namespaces => self.namespaces.keys().cloned().collect(),
-            Kind::Pods => self.pods.keys().cloned().collect(),
-            Kind::NetworkPolicies => self.network_policies.keys().cloned().collect(),
-            Kind::Services => self.behind.services.keys().cloned().collect(),
-            Kind::EndpointSlices => self.behind.slices.keys().cloned().collect(),
+            WatchedKind::AgentPolicies => self.policies.keys().cloned().collect(),
+            WatchedKind::ClusterAgentPolicies => self.cluster_policies.keys().cloned().collect(),
+            WatchedKind::Namespaces => self.namespaces.keys().cloned().collect(),
+            WatchedKind::Pods => self.pods.keys().cloned().collect(),
+            WatchedKind::NetworkPolicies => self.network_policies.keys().cloned().collect(),
+            WatchedKind::Services => self.behind.services.keys().cloned().collect(),
+            WatchedKind::EndpointSlices => self.behind.slices.keys().cloned().collect(),
         }
     }
 
-    fn remove(&mut self, kind: Kind, key: &Key) -> bool {
+    fn remove(&mut self, kind: WatchedKind, key: &Key) -> bool {
         match kind {
-            Kind::AgentPolicies => self.policies.remove(key).is_some(),
-            Kind::ClusterAgentPolicies => self.cluster_policies.remove(key).is_some(),
-            Kind::Namespaces => self.namespaces.remove(key).is_some(),
-            Kind::Pods => self.pods.remove(key).is_some(),
-            Kind::NetworkPolicies => self.network_policies.remove(key).is_some(),
-            Kind::Services => self.behind.remove_service(key),
-            Kind::EndpointSlices => self.behind.remove_slice(key),
+            WatchedKind::AgentPolicies => self.policies.remove(key).is_some(),
+            WatchedKind::ClusterAgentPolicies => self.cluster_policies.remove(key).is_some(),
+            WatchedKind::Namespaces => self.namespaces.remove(key).is_some(),
+            WatchedKind::Pods => self.pods.remove(key).is_some(),
+            WatchedKind::NetworkPolicies => self.network_policies.remove(key).is_some(),
+            WatchedKind::Services => self.behind.remove_service(key),
+            WatchedKind::EndpointSlices => self.behind.remove_slice(key),
         }
     }
 
-    fn insert(&mut self, kind: Kind, key: Key, object: Object) -> bool {
+    fn insert(&mut self, kind: WatchedKind, key: Key, object: Object) -> bool {
         match object {
-            Object::Policy(policy) if kind == Kind::ClusterAgentPolicies => {
+            Object::Policy(policy) if kind == WatchedKind::ClusterAgentPolicies => {
                 put(&mut self.cluster_policies, key, Arc::new(*policy))
             }
             Object::Policy(policy) => put(&mut self.policies, key, Arc::new(*policy)),

@@ -144,7 +144,7 @@ impl Services {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Index, Kind, Object};
+    use super::super::{Index, Object, WatchedKind};
     use super::*;
     use serde_json::json;
 
@@ -171,13 +171,13 @@ mod tests {
         ] {
             let key = Key::new(namespace, format!("{service}-x"));
             for address in ["10.0.0.1", "10.0.0.2"] {
-                index.apply(Kind::EndpointSlices, key.clone(), slice(service, address));
+                index.apply(WatchedKind::EndpointSlices, key.clone(), slice(service, address));
                 assert_eq!(changes.has_changed().unwrap(), wakes, "{namespace}/{service}");
                 changes.borrow_and_update();
             }
             let found = index.slices(&Key::new(namespace, service));
             assert_eq!(found[0].addresses, ["10.0.0.2".parse::<IpAddr>().unwrap()]);
-            index.delete(Kind::EndpointSlices, &key);
+            index.delete(WatchedKind::EndpointSlices, &key);
             assert_eq!(changes.has_changed().unwrap(), wakes, "{namespace}/{service}");
             changes.borrow_and_update();
         }

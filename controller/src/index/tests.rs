@@ -45,14 +45,14 @@ fn a_pod_gets_the_policies_of_its_namespace_and_of_the_cluster_sorted() {
         [("n", "z", &any), ("n", "b", &app), ("na", "other", &any), ("m", "other", &any)]
     {
         index.apply(
-            Kind::AgentPolicies,
+            WatchedKind::AgentPolicies,
             Key::new(namespace, name),
             policy(Tier::Namespaced, namespace, name, pods.clone()),
         );
     }
     for (tier, name) in [(Tier::Baseline, "base"), (Tier::Guardrail, "guard")] {
         let object = policy(tier, "", name, any.clone());
-        index.apply(Kind::ClusterAgentPolicies, Key::new("", name), object);
+        index.apply(WatchedKind::ClusterAgentPolicies, Key::new("", name), object);
     }
     assert_eq!(names(&index, "n", &labels(&[("app", "a")])), ["guard", "b", "z", "base"]);
     assert_eq!(names(&index, "n", &Labels::new()), ["guard", "z", "base"]);
@@ -63,7 +63,7 @@ fn a_selector_that_cannot_be_read_selects_everything() {
     let index = Index::shared();
     let bad = serde_json::json!({"matchExpressions": [{"key": "a", "operator": "Like"}]});
     index.apply(
-        Kind::AgentPolicies,
+        WatchedKind::AgentPolicies,
         Key::new("n", "bad"),
         policy(Tier::Namespaced, "n", "bad", bad),
     );
@@ -73,7 +73,7 @@ fn a_selector_that_cannot_be_read_selects_everything() {
 #[test]
 fn it_is_synced_only_when_every_kind_was_listed() {
     let index = Index::shared();
-    for kind in Kind::ALL {
+    for kind in WatchedKind::ALL {
         assert!(!index.synced(), "before {kind:?}");
         index.replace(kind, Vec::new());
     }
@@ -86,10 +86,10 @@ fn a_listing_removes_what_it_does_not_contain() {
     let any = serde_json::json!({});
     for name in ["a", "b"] {
         let object = policy(Tier::Namespaced, "n", name, any.clone());
-        index.apply(Kind::AgentPolicies, Key::new("n", name), object);
+        index.apply(WatchedKind::AgentPolicies, Key::new("n", name), object);
     }
     let kept = (Key::new("n", "b"), policy(Tier::Namespaced, "n", "b", any));
-    index.replace(Kind::AgentPolicies, vec![kept]);
+    index.replace(WatchedKind::AgentPolicies, vec![kept]);
     assert_eq!(names(&index, "n", &Labels::new()), ["b"]);
 }
 
@@ -98,11 +98,11 @@ fn subscribers_wake_on_changes_and_on_nothing_else() {
     let index = Index::shared();
     let changes = index.subscribe();
     let object = policy(Tier::Namespaced, "n", "a", serde_json::json!({}));
-    index.apply(Kind::AgentPolicies, Key::new("n", "a"), object.clone());
+    index.apply(WatchedKind::AgentPolicies, Key::new("n", "a"), object.clone());
     assert_eq!(*changes.borrow(), 1);
-    index.apply(Kind::AgentPolicies, Key::new("n", "a"), object);
+    index.apply(WatchedKind::AgentPolicies, Key::new("n", "a"), object);
     assert_eq!(*changes.borrow(), 1);
-    index.delete(Kind::AgentPolicies, &Key::new("n", "a"));
+    index.delete(WatchedKind::AgentPolicies, &Key::new("n", "a"));
     assert_eq!(*changes.borrow(), 2);
 }
 
@@ -110,9 +110,9 @@ fn subscribers_wake_on_changes_and_on_nothing_else() {
 fn the_namespace_label_makes_every_pod_an_agent_until_it_goes() {
     let index = Index::shared();
     let pod = PodInfo { namespace: "n".into(), name: "p".into(), ..PodInfo::default() };
-    index.apply(Kind::Pods, Key::new("n", "p"), Object::Pod(Box::new(pod)));
+    index.apply(WatchedKind::Pods, Key::new("n", "p"), Object::Pod(Box::new(pod)));
     assert!(index.agent_pods().is_empty());
     let all = NamespaceInfo { labels: labels(&[("exeat.dev/agents", "all")]) };
-    index.apply(Kind::Namespaces, Key::new("", "n"), Object::Namespace("n".into(), all));
+    index.apply(WatchedKind::Namespaces, Key::new("", "n"), Object::Namespace("n".into(), all));
     assert_eq!(index.agent_pods().len(), 1);
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::identity::{IdentityError, Reviewer, User};
-use crate::index::{Key, Kind, NamespaceInfo, Object, PodInfo, Selection, StoredPolicy};
+use crate::index::{Key, NamespaceInfo, Object, PodInfo, Selection, StoredPolicy, WatchedKind};
 use exeat_api::audiences;
 use exeat_policy::DeniedNames;
 use exeat_policy::snapshot::{Durability, OnFailure};
@@ -75,11 +75,11 @@ fn policy(name: &str, audit: AuditSettings, denied_names: DeniedNames) -> Object
 
 fn index() -> Arc<Index> {
     let index = Index::shared();
-    for kind in Kind::ALL {
+    for kind in WatchedKind::ALL {
         index.replace(kind, vec![]);
     }
     index.apply(
-        Kind::Namespaces,
+        WatchedKind::Namespaces,
         Key::new("", "agents"),
         Object::Namespace("agents".into(), NamespaceInfo::default()),
     );
@@ -90,7 +90,7 @@ fn index() -> Arc<Index> {
         is_agent: true,
         ..PodInfo::default()
     };
-    index.apply(Kind::Pods, Key::new("agents", "pod-name-of-a"), Object::Pod(Box::new(pod)));
+    index.apply(WatchedKind::Pods, Key::new("agents", "pod-name-of-a"), Object::Pod(Box::new(pod)));
     index
 }
 
@@ -133,7 +133,7 @@ async fn a_proxy_gets_its_policies_and_every_change_of_them() {
     assert_eq!((first.upstream_roots.as_str(), first.control_roots.as_str()), ("roots", "control"));
     let lax = AuditSettings { durability: Durability::Spooled, on_failure: OnFailure::Allow };
     index.apply(
-        Kind::AgentPolicies,
+        WatchedKind::AgentPolicies,
         Key::new("agents", "a"),
         policy("a", lax, DeniedNames::Refuse),
     );
@@ -142,7 +142,7 @@ async fn a_proxy_gets_its_policies_and_every_change_of_them() {
     let strict =
         AuditSettings { durability: Durability::Acknowledged, on_failure: OnFailure::Deny };
     index.apply(
-        Kind::AgentPolicies,
+        WatchedKind::AgentPolicies,
         Key::new("agents", "b"),
         policy("b", strict, DeniedNames::Explain),
     );
@@ -150,7 +150,7 @@ async fn a_proxy_gets_its_policies_and_every_change_of_them() {
     assert_eq!(third.audit, strict, "the stricter value wins");
     assert_eq!(third.network.denied_names, DeniedNames::Refuse, "the stricter value wins");
     assert_eq!(third.network.excluded, ["198.51.100.0/24".parse().unwrap()]);
-    index.delete(Kind::Pods, &Key::new("agents", "pod-name-of-a"));
+    index.delete(WatchedKind::Pods, &Key::new("agents", "pod-name-of-a"));
     assert!(line(&mut body).await.is_none(), "the stream ends with its pod");
 }
 
@@ -161,7 +161,7 @@ async fn a_policy_elsewhere_sends_nothing() {
     let mut body = call(&state, "a").await.into_body();
     line(&mut body).await.unwrap();
     index.apply(
-        Kind::Namespaces,
+        WatchedKind::Namespaces,
         Key::new("", "other"),
         Object::Namespace("other".into(), NamespaceInfo::default()),
     );

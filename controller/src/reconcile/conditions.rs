@@ -171,12 +171,12 @@ fn listed(mut items: Vec<String>, separator: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::Kind;
+    use crate::index::WatchedKind;
 
     fn policy(rules: Value) -> StoredPolicy {
         let object = json!({"metadata": {"namespace": "n", "name": "p", "uid": "u", "generation": 2},
             "spec": {"podSelector": {}, "rules": rules}});
-        crate::watch::policy(Kind::AgentPolicies, &serde_json::from_value(object).unwrap())
+        crate::watch::policy(WatchedKind::AgentPolicies, &serde_json::from_value(object).unwrap())
     }
 
     fn pod(injected: bool, protected: bool) -> Arc<PodInfo> {

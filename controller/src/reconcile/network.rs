@@ -301,14 +301,14 @@ pub(super) fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::Kind;
+    use crate::index::WatchedKind;
     use serde_json::{Value, json};
 
     fn computed(mode: &str, rules: Value) -> NetworkPolicy {
         let object = json!({"metadata": {"namespace": "agents", "name": "p", "uid": "u"},
             "spec": {"podSelector": {}, "mode": mode, "rules": rules}});
         let object = serde_json::from_value(object).unwrap();
-        let policy = crate::watch::policy(Kind::AgentPolicies, &object);
+        let policy = crate::watch::policy(WatchedKind::AgentPolicies, &object);
         let around = Surroundings {
             namespace: "exeat-system".into(),
             dns_servers: vec!["10.96.0.10".parse().unwrap()],

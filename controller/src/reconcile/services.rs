@@ -194,10 +194,10 @@ fn leads_out(ip: &IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::Kind;
+    use crate::index::WatchedKind;
     use serde_json::{Value, json};
 
-    fn index(objects: &[(Kind, Value)]) -> Arc<Index> {
+    fn index(objects: &[(WatchedKind, Value)]) -> Arc<Index> {
         let index = Index::shared();
         for (kind, value) in objects {
             let (key, object) =
@@ -207,21 +207,28 @@ mod tests {
         index
     }
 
-    fn service(name: &str, spec: Value) -> (Kind, Value) {
-        (Kind::Services, json!({"metadata": {"namespace": "prod", "name": name}, "spec": spec}))
+    fn service(name: &str, spec: Value) -> (WatchedKind, Value) {
+        (
+            WatchedKind::Services,
+            json!({"metadata": {"namespace": "prod", "name": name}, "spec": spec}),
+        )
     }
 
-    fn slice(service: &str, addresses: &[&str], ports: Value) -> (Kind, Value) {
+    fn slice(service: &str, addresses: &[&str], ports: Value) -> (WatchedKind, Value) {
         let metadata = json!({"namespace": "prod", "name": format!("{service}-x"),
             "labels": {"kubernetes.io/service-name": service}});
         let endpoints: Vec<_> = addresses.iter().map(|ip| json!({"addresses": [ip]})).collect();
         let value = json!({"addressType": "IPv4", "metadata": metadata, "endpoints": endpoints,
             "ports": ports});
-        (Kind::EndpointSlices, value)
+        (WatchedKind::EndpointSlices, value)
     }
 
     /// What is opened, a line a rule: peers, then ports.
-    fn found(host: &str, ports: &[u16], objects: &[(Kind, Value)]) -> (Vec<String>, Vec<String>) {
+    fn found(
+        host: &str,
+        ports: &[u16],
+        objects: &[(WatchedKind, Value)],
+    ) -> (Vec<String>, Vec<String>) {
         let vicinity = Vicinity::new("agents", &Name::parse("cluster.local").unwrap());
         let mut wanted = Wanted::default();
         let host = match host.strip_prefix("*.") {

@@ -1,7 +1,7 @@
 //! Rounds against an API server that answers everything with an empty object.
 
 use super::*;
-use crate::index::Kind;
+use crate::index::WatchedKind;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 
@@ -15,10 +15,10 @@ fn reconciler(network_policy: Option<Value>) -> (Reconciler, Writer) {
     let pod = json!({"metadata": {"namespace": "n", "name": "a", "uid": "x",
         "labels": {"exeat.dev/agent": "true"}}, "spec": {"containers": []}});
     let objects = [
-        (Kind::Namespaces, Some(namespace)),
-        (Kind::AgentPolicies, Some(policy)),
-        (Kind::Pods, Some(pod)),
-        (Kind::NetworkPolicies, network_policy),
+        (WatchedKind::Namespaces, Some(namespace)),
+        (WatchedKind::AgentPolicies, Some(policy)),
+        (WatchedKind::Pods, Some(pod)),
+        (WatchedKind::NetworkPolicies, network_policy),
     ];
     for (kind, value) in objects {
         let Some(value) = value else { continue };

@@ -3,7 +3,7 @@
 use super::Wanted;
 use super::conditions::{Facts, status};
 use super::isolation::ours;
-use crate::index::{Index, Key, Kind, StoredPolicy};
+use crate::index::{Index, Key, StoredPolicy, WatchedKind};
 use crate::metrics::Metrics;
 use crate::watch::resource;
 use exeat_api::labels::OWNER_LABEL;
@@ -114,11 +114,11 @@ impl Writer {
         }
         let origin = &policy.source.origin;
         let kind = match origin.tier {
-            Tier::Namespaced => Kind::AgentPolicies,
-            Tier::Guardrail | Tier::Baseline => Kind::ClusterAgentPolicies,
+            Tier::Namespaced => WatchedKind::AgentPolicies,
+            Tier::Guardrail | Tier::Baseline => WatchedKind::ClusterAgentPolicies,
         };
         let resource = resource(kind);
-        let api: Api<DynamicObject> = if kind == Kind::AgentPolicies {
+        let api: Api<DynamicObject> = if kind == WatchedKind::AgentPolicies {
             Api::namespaced_with(self.client.clone(), &origin.namespace, &resource)
         } else {
             Api::all_with(self.client.clone(), &resource)
@@ -250,7 +250,7 @@ mod tests {
     fn policy() -> StoredPolicy {
         let object = json!({"metadata": {"namespace": "n", "name": "p", "uid": "u"},
             "spec": {"podSelector": {}, "rules": []}});
-        crate::watch::policy(Kind::AgentPolicies, &serde_json::from_value(object).unwrap())
+        crate::watch::policy(WatchedKind::AgentPolicies, &serde_json::from_value(object).unwrap())
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod read;
 
 pub use read::{policy, read};
 
-use crate::index::{Index, Kind};
+use crate::index::{Index, WatchedKind};
 use exeat_crds::{AgentPolicy, ClusterAgentPolicy};
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
@@ -23,7 +23,7 @@ use tracing::{info, warn};
 
 /// Feeds every object of `kind` into the index, for ever. Returns only when the stream ended, which
 /// it must not.
-pub async fn feed(client: Client, kind: Kind, index: Arc<Index>) {
+pub async fn feed(client: Client, kind: WatchedKind, index: Arc<Index>) {
     let resource = resource(kind);
     let api: Api<DynamicObject> = Api::all_with(client, &resource);
     let config = watcher::Config::default().page_size(500);
@@ -40,7 +40,7 @@ pub async fn feed(client: Client, kind: Kind, index: Arc<Index>) {
 
 fn take(
     index: &Index,
-    kind: Kind,
+    kind: WatchedKind,
     event: watcher::Event<DynamicObject>,
     listing: &mut Vec<(crate::index::Key, crate::index::Object)>,
 ) {
@@ -60,15 +60,15 @@ fn take(
 }
 
 /// The API resource of a kind.
-pub fn resource(kind: Kind) -> ApiResource {
+pub fn resource(kind: WatchedKind) -> ApiResource {
     match kind {
-        Kind::AgentPolicies => ApiResource::erase::<AgentPolicy>(&()),
-        Kind::ClusterAgentPolicies => ApiResource::erase::<ClusterAgentPolicy>(&()),
-        Kind::Namespaces => ApiResource::erase::<Namespace>(&()),
-        Kind::Pods => ApiResource::erase::<Pod>(&()),
-        Kind::NetworkPolicies => ApiResource::erase::<NetworkPolicy>(&()),
-        Kind::Services => ApiResource::erase::<Service>(&()),
-        Kind::EndpointSlices => ApiResource::erase::<EndpointSlice>(&()),
+        WatchedKind::AgentPolicies => ApiResource::erase::<AgentPolicy>(&()),
+        WatchedKind::ClusterAgentPolicies => ApiResource::erase::<ClusterAgentPolicy>(&()),
+        WatchedKind::Namespaces => ApiResource::erase::<Namespace>(&()),
+        WatchedKind::Pods => ApiResource::erase::<Pod>(&()),
+        WatchedKind::NetworkPolicies => ApiResource::erase::<NetworkPolicy>(&()),
+        WatchedKind::Services => ApiResource::erase::<Service>(&()),
+        WatchedKind::EndpointSlices => ApiResource::erase::<EndpointSlice>(&()),
     }
 }
 
@@ -87,10 +87,10 @@ mod tests {
         let bad =
             object(json!({"metadata": {"namespace": "n", "name": "p"}, "spec": {"rules": 7}}));
         let mut listing = Vec::new();
-        take(&index, Kind::AgentPolicies, watcher::Event::Apply(bad.clone()), &mut listing);
+        take(&index, WatchedKind::AgentPolicies, watcher::Event::Apply(bad.clone()), &mut listing);
         let found = index.policies_for("n", &Default::default(), &Default::default());
         assert!(found[0].invalid.is_some());
-        take(&index, Kind::AgentPolicies, watcher::Event::Delete(bad), &mut listing);
+        take(&index, WatchedKind::AgentPolicies, watcher::Event::Delete(bad), &mut listing);
         assert!(index.policies_for("n", &Default::default(), &Default::default()).is_empty());
     }
 
@@ -99,10 +99,10 @@ mod tests {
         let index = Index::shared();
         let namespace = object(json!({"metadata": {"name": "n", "labels": {"a": "b"}}}));
         let mut listing = Vec::new();
-        take(&index, Kind::Namespaces, watcher::Event::Init, &mut listing);
-        take(&index, Kind::Namespaces, watcher::Event::InitApply(namespace), &mut listing);
+        take(&index, WatchedKind::Namespaces, watcher::Event::Init, &mut listing);
+        take(&index, WatchedKind::Namespaces, watcher::Event::InitApply(namespace), &mut listing);
         assert!(index.namespace("n").is_none());
-        take(&index, Kind::Namespaces, watcher::Event::InitDone, &mut listing);
+        take(&index, WatchedKind::Namespaces, watcher::Event::InitDone, &mut listing);
         assert_eq!(index.namespace("n").unwrap().labels["a"], "b");
     }
 }

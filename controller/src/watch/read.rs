@@ -2,8 +2,8 @@
 //! read is kept as the value that denies most.
 
 use crate::index::{
-    Key, Kind, NamespaceInfo, Object, PodInfo, Selection, Selector, ServiceInfo, SliceInfo,
-    StoredPolicy,
+    Key, NamespaceInfo, Object, PodInfo, Selection, Selector, ServiceInfo, SliceInfo, StoredPolicy,
+    WatchedKind,
 };
 use exeat_crds::{AgentPolicy, ClusterAgentPolicy};
 use exeat_policy::DeniedNames;
@@ -17,23 +17,23 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 /// Key and content of an object of `kind`.
-pub fn read(kind: Kind, object: &DynamicObject) -> (Key, Object) {
+pub fn read(kind: WatchedKind, object: &DynamicObject) -> (Key, Object) {
     let key = key(object);
     let content = match kind {
-        Kind::AgentPolicies | Kind::ClusterAgentPolicies => {
+        WatchedKind::AgentPolicies | WatchedKind::ClusterAgentPolicies => {
             Object::Policy(Box::new(policy(kind, object)))
         }
-        Kind::Namespaces => {
+        WatchedKind::Namespaces => {
             let labels = object.metadata.labels.clone().unwrap_or_default();
             Object::Namespace(key.name.clone(), NamespaceInfo { labels })
         }
-        Kind::Pods => {
+        WatchedKind::Pods => {
             let metadata = object.metadata.clone();
             let pod = object.clone().try_parse::<Pod>();
             let pod = pod.unwrap_or_else(|_| Pod { metadata, ..Pod::default() });
             Object::Pod(Box::new(PodInfo::from(&pod)))
         }
-        Kind::NetworkPolicies => {
+        WatchedKind::NetworkPolicies => {
             let metadata = object.metadata.clone();
             let policy = object.clone().try_parse::<NetworkPolicy>();
             let mut policy =
@@ -42,11 +42,11 @@ pub fn read(kind: Kind, object: &DynamicObject) -> (Key, Object) {
             Object::NetworkPolicy(Box::new(policy))
         }
         // What cannot be read opens nothing.
-        Kind::Services => {
+        WatchedKind::Services => {
             let service = object.clone().try_parse::<Service>().unwrap_or_default();
             Object::Service(Box::new(ServiceInfo::from(&service)))
         }
-        Kind::EndpointSlices => {
+        WatchedKind::EndpointSlices => {
             let slice = object.clone().try_parse::<EndpointSlice>();
             let slice = slice.map(|slice| SliceInfo::from(&slice)).unwrap_or_default();
             Object::EndpointSlice(Box::new(slice))
@@ -64,9 +64,9 @@ pub(super) fn key(object: &DynamicObject) -> Key {
 
 /// A policy of either kind. One that its type cannot hold is `invalid` and selects whatever it can
 /// have meant to select: where its selectors cannot be read, everything.
-pub fn policy(kind: Kind, object: &DynamicObject) -> StoredPolicy {
+pub fn policy(kind: WatchedKind, object: &DynamicObject) -> StoredPolicy {
     let value = serde_json::to_value(object).unwrap_or_default();
-    let read = if kind == Kind::ClusterAgentPolicies {
+    let read = if kind == WatchedKind::ClusterAgentPolicies {
         serde_json::from_value::<ClusterAgentPolicy>(value.clone()).map(from_cluster_policy)
     } else {
         serde_json::from_value::<AgentPolicy>(value.clone()).map(from_agent_policy)
@@ -135,8 +135,8 @@ fn parse(selector: &LabelSelector, path: &str, source: &mut PolicySource) -> Opt
     Selector::parse(selector).map_err(|why| source.invalid = Some(format!("{path}: {why}"))).ok()
 }
 
-fn unreadable(kind: Kind, object: &DynamicObject, value: &Value, why: &str) -> StoredPolicy {
-    let cluster = kind == Kind::ClusterAgentPolicies;
+fn unreadable(kind: WatchedKind, object: &DynamicObject, value: &Value, why: &str) -> StoredPolicy {
+    let cluster = kind == WatchedKind::ClusterAgentPolicies;
     let spec = &value["spec"];
     let tier = match (cluster, spec["tier"].as_str()) {
         (false, _) => Tier::Namespaced,
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn stored_policy(kind: Kind, spec: Value) -> StoredPolicy {
+    fn stored_policy(kind: WatchedKind, spec: Value) -> StoredPolicy {
         let object = json!({"metadata": {"namespace": "n", "name": "p", "uid": "u"}, "spec": spec});
         policy(kind, &serde_json::from_value(object).unwrap())
     }
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_policy_with_an_unknown_effect_denies_over_what_it_selects() {
         let stored = stored_policy(
-            Kind::AgentPolicies,
+            WatchedKind::AgentPolicies,
             json!({"podSelector": {"matchLabels": {"a": "b"}},
                 "rules": [{"name": "r", "action": "network.request", "resource": "https://x", "effect": "Perhaps"}]}),
         );
@@ -203,7 +203,7 @@ mod tests {
             json!({"podSelector": 3}),
             json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "Like"}]}}),
         ] {
-            let stored = stored_policy(Kind::AgentPolicies, spec.clone());
+            let stored = stored_policy(WatchedKind::AgentPolicies, spec.clone());
             assert!(stored.source.invalid.is_some(), "{spec}");
             assert!(stored.selection.selects("n", &Default::default(), &Default::default()));
             assert!(!stored.selection.selects("m", &Default::default(), &Default::default()));
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_cluster_policy_is_a_guardrail_over_every_namespace() {
-        let stored = stored_policy(Kind::ClusterAgentPolicies, json!({"tier": "Something"}));
+        let stored = stored_policy(WatchedKind::ClusterAgentPolicies, json!({"tier": "Something"}));
         assert_eq!(stored.source.origin.tier, Tier::Guardrail);
         assert!(stored.selection.selects("any", &Default::default(), &Default::default()));
     }

@@ -24,7 +24,7 @@ pub enum Carries {
     Answer,
 }
 
-/// See the module.
+/// Asks again whether an act that goes on is still allowed.
 pub struct Standing {
     ask: Arc<Ask>,
     /// The policy that was asked last.

@@ -12,15 +12,15 @@ use tokio::task::AbortHandle;
 const PLACES: usize = 32;
 const SHARE: usize = 4;
 
-/// See the module. Connections end when this is dropped.
+/// The connections of the port of health, by address. They end when this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     /// The oldest first.
-    held: Vec<Place>,
+    held: Vec<Held>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Held {
     peer: IpAddr,
     connection: AbortHandle,
 }
@@ -38,7 +38,7 @@ impl Places {
             self.held.remove(at).connection.abort();
         }
         let connection = tokio::spawn(connection).abort_handle();
-        self.held.push(Place { peer, connection });
+        self.held.push(Held { peer, connection });
     }
 }
 

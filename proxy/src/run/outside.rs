@@ -7,7 +7,7 @@ use exeat_policy::normal::Name;
 use futures::future::BoxFuture;
 use hickory_proto::rr::Record;
 
-/// See the module.
+/// The proxy's resolver, asked for types of records that rules list.
 pub(super) struct Outside(pub(super) Resolver);
 
 impl Records for Outside {

@@ -30,7 +30,7 @@ const MOST_TEXT: usize = 1 << 20;
 const MOST_ORIGINS: usize = 256;
 const MOST_COARSE: usize = 384;
 
-/// See the module.
+/// The counts of denials that repeat.
 #[derive(Debug)]
 pub(super) struct Fold {
     hasher: RandomState,

@@ -18,7 +18,7 @@ pub(super) struct Run {
     pub(super) frames: Bytes,
 }
 
-/// See the module.
+/// The newest entries in memory, for shipping.
 #[derive(Debug)]
 pub(super) struct Recent {
     most: usize,

@@ -94,7 +94,7 @@ struct Active {
     made: u64,
 }
 
-/// See the module.
+/// The end of the chain, and the segment that it is written to.
 pub(super) struct Writer {
     storage: Arc<dyn Storage>,
     dir: PathBuf,

@@ -46,7 +46,7 @@ pub enum AuthorityError {
     TrustStore(#[source] p12_keystore::error::Error),
 }
 
-/// See the module.
+/// The pod's certificate authority and the key of its leaves.
 pub struct PodCa {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,

@@ -22,7 +22,7 @@ pub struct UpstreamRoots {
     pub http1: Arc<ClientConfig>,
 }
 
-/// See the module.
+/// TLS client configurations, by the roots that they trust.
 #[derive(Debug)]
 pub struct UpstreamTls {
     native: RootCertStore,

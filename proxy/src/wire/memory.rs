@@ -20,7 +20,7 @@ const PART: u64 = 2;
 const UNLIMITED: u64 = 512 << 20;
 const LEAST: u64 = 24 << 20;
 
-/// See the module. Cheap to clone.
+/// The budget of bytes for what the agent sends. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Memory {
     free: Arc<Semaphore>,

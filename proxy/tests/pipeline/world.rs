@@ -109,7 +109,7 @@ impl Connect for Atlas {
     }
 }
 
-/// See the module.
+/// A pod, its proxy and its servers.
 pub(crate) struct World {
     pub(crate) front: Arc<Front>,
     pub(crate) policy: Arc<PolicyState>,

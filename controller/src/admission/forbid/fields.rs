@@ -1,7 +1,7 @@
 //! Fields that this build does not know. Kubernetes grows; a field added after this was written
 //! could share a namespace, name a user or mount a volume, and nobody here would have looked.
 
-use super::super::pod::{Place, PodView};
+use super::super::pod::{ContainerList, PodView};
 use super::super::refusal::Refusal;
 use serde_json::Value;
 
@@ -63,7 +63,7 @@ pub(super) fn unknown(pod: &PodView<'_>) -> Vec<Refusal> {
     );
     for c in pod.containers() {
         let extra: &[&str] =
-            if c.place == Place::Ephemeral { &["targetContainerName"] } else { &[] };
+            if c.place == ContainerList::Ephemeral { &["targetContainerName"] } else { &[] };
         check(c.raw, &c.field, CONTAINER, extra, &mut found);
         let security = format!("{}.securityContext", c.field);
         check(&c.raw["securityContext"], &security, SECURITY, &[], &mut found);

@@ -75,7 +75,7 @@ pub(super) fn reserved(pod: &PodView<'_>) -> Vec<Refusal> {
 
 /// A container of ours: right name in the right list. The rest is compared elsewhere.
 pub(super) fn is_ours(c: &super::pod::ContainerView<'_>) -> bool {
-    c.place == super::pod::Place::Init
+    c.place == super::pod::ContainerList::Init
         && [INIT_CONTAINER, PROXY_CONTAINER].contains(&c.container.name.as_str())
 }
 

@@ -21,13 +21,13 @@ static PIECE: [u8; 64 << 10] = [b'x'; 64 << 10];
 type Body = BoxBody<Bytes, Infallible>;
 
 /// Where a request arrived.
-pub(crate) struct Place {
+pub(crate) struct Arrival {
     pub(crate) local: SocketAddr,
     pub(crate) sni: Option<String>,
 }
 
 pub(crate) async fn answer(
-    place: Arc<Place>,
+    place: Arc<Arrival>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let (parts, mut body) = request.into_parts();

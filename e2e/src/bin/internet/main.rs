@@ -39,7 +39,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::authority::{Authority, HostCertificates};
 use crate::backends::Backends;
 use crate::counters::{Counted, Counters, Door};
-use crate::echo::Place;
+use crate::echo::Arrival;
 use crate::hosts::Host;
 
 const RAW_TCP: [u16; 4] = [22, 853, 5432, 9000];
@@ -186,14 +186,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Some(tls) = answers.tls else {
-        return answer(stream, Place { local, sni: None }, answers.with).await;
+        return answer(stream, Arrival { local, sni: None }, answers.with).await;
     };
     let stream = tls.accept(stream).await.context("TLS handshake")?;
     let sni = stream.get_ref().1.server_name().map(str::to_owned);
-    answer(stream, Place { local, sni }, answers.with).await
+    answer(stream, Arrival { local, sni }, answers.with).await
 }
 
-async fn answer<S>(stream: S, place: Place, with: Answer) -> anyhow::Result<()>
+async fn answer<S>(stream: S, place: Arrival, with: Answer) -> anyhow::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -215,7 +215,7 @@ async fn hand_on<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(())
 }
 
-async fn serve_http<S>(stream: S, place: Place) -> anyhow::Result<()>
+async fn serve_http<S>(stream: S, place: Arrival) -> anyhow::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

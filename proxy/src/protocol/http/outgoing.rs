@@ -20,7 +20,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// As much of a body is remembered while its request may have to be sent again.
 const REMEMBERED: usize = 16 * 1024;
 
-/// See the module. Every frame is counted, and sent only while the policy still allows it.
+/// A body on its way to a server. Every frame is counted, and sent only while the policy still allows it.
 pub(super) struct Outgoing<B> {
     source: Source<B>,
     /// None for a body without a byte.

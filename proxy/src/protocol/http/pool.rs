@@ -104,20 +104,20 @@ pub(super) struct Flight {
     key: Key,
 }
 
-/// See the module.
+/// Connections to servers that are used again.
 #[derive(Default)]
 pub(super) struct Pool(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    places: HashMap<Key, Place>,
+    places: HashMap<Key, OfEndpoint>,
     /// Idle HTTP/1.1 connections of all places.
     idle: usize,
 }
 
 /// One endpoint.
 #[derive(Default)]
-struct Place {
+struct OfEndpoint {
     idle: Vec<Idle>,
     shared: Vec<Shared>,
     /// Somebody makes a connection that can be shared.
@@ -253,7 +253,7 @@ impl Upstream {
 }
 
 impl Kept {
-    fn place(&mut self, key: &Key) -> &mut Place {
+    fn place(&mut self, key: &Key) -> &mut OfEndpoint {
         if !self.places.contains_key(key) && self.places.len() >= PLACES {
             self.places.retain(|_, place| place.is_used());
         }
@@ -278,7 +278,7 @@ impl Kept {
     }
 }
 
-impl Place {
+impl OfEndpoint {
     fn look(&mut self, key: &Key, acceptable: &impl Fn(SocketAddr) -> bool) -> Look {
         let now = Instant::now();
         self.drop_old(now);

@@ -29,7 +29,7 @@ pub(super) struct Closing {
     pub(super) leave: Option<Leave>,
 }
 
-/// See the module.
+/// A response's body on its way to the agent.
 pub(super) struct Relayed {
     inner: Incoming,
     standing: Standing,

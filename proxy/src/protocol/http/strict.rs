@@ -32,7 +32,7 @@ impl Switch {
     }
 }
 
-/// See the module.
+/// A stream of which every byte has passed [`Framing`].
 pub(super) struct Strict<T> {
     inner: T,
     framing: Framing,

@@ -27,7 +27,7 @@ pub struct Origin {
     asked: Option<Host>,
 }
 
-/// See the module.
+/// What a request asks for, and how it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// What is decided.

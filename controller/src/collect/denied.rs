@@ -5,7 +5,7 @@
 //! policies than audit.
 
 use super::ingest::Row;
-use crate::index::Kind;
+use crate::index::WatchedKind;
 use crate::watch::resource;
 use exeat_audit::time;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
@@ -61,7 +61,11 @@ impl PolicyKey {
 
     fn resource(&self) -> (ApiResource, Option<&str>) {
         let is_namespaced = self.tier == "Namespaced";
-        let kind = if is_namespaced { Kind::AgentPolicies } else { Kind::ClusterAgentPolicies };
+        let kind = if is_namespaced {
+            WatchedKind::AgentPolicies
+        } else {
+            WatchedKind::ClusterAgentPolicies
+        };
         (resource(kind), is_namespaced.then_some(self.namespace.as_str()))
     }
 }

@@ -77,7 +77,7 @@ async fn clients_slow_upload_and_long_events() -> anyhow::Result<()> {
 #[ignore = "takes 30 s"]
 async fn clients_400_long_polls() -> anyhow::Result<()> {
     with_clients(async |agent| {
-        let polls = "curl -sS -Z --parallel-max 300 --parallel-immediate -o /dev/null -w '%{http_code}\\n' 'https://live.example/poll?after=20&[1-400]' | sort | uniq -c";
+        let polls = "curl -sS -Z --parallel-max 300 -o /dev/null -w '%{http_code}\\n' 'https://live.example/poll?after=20&[1-400]' | sort | uniq -c";
         let got = run(agent, polls).await?;
         anyhow::ensure!(got.trim() == "400 200", "{got}");
         Ok(())

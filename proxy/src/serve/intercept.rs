@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 
-const HANDSHAKE: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(30);
 
 impl Front {
     /// Ends the agent's TLS here and serves the HTTP inside. A handshake for another name than

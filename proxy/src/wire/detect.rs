@@ -186,6 +186,9 @@ fn may_name_a_method(byte: u8, look: Look) -> bool {
 
 /// A path, `*`, or a URL, as far as it has come.
 fn is_target(word: &[u8]) -> bool {
+    // URL parsers drop control characters before it.
+    let start = word.iter().position(|byte| !byte.is_ascii_control()).unwrap_or(word.len());
+    let word = &word[start..];
     word.starts_with(b"/") || word.starts_with(b"*") || word.windows(2).any(|two| two == b":/")
 }
 
@@ -217,6 +220,7 @@ mod tests {
             (b"GET /\r\n", Ok(Protocol::Http1)),
             (b"GET admin\r\n", Ok(Protocol::Http1)),
             (b"POST admin", Err(Protocol::Http1)),
+            (b"POST \x01\x02/admin HTTP/1.0\r\n", Ok(Protocol::Http1)),
             (b"POST admin HTTP/1.0\r\n", Ok(Protocol::Http1)),
             (b"PUT http://a/ HTTP/1.1\r\n", Ok(Protocol::Http1)),
             (b"OPTIONS *", Ok(Protocol::Http1)),

@@ -2,8 +2,12 @@
 //!
 //! `servers.jsonl` was written by `ask.py` from answers of nginx, Node.js, Go, Java, PHP and Python.
 
+mod compare;
+mod models;
+
+use compare::{decode, is_among};
 use exeat_policy::reading::Readings;
-use percent_encoding::percent_decode_str;
+use proptest::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -22,12 +26,10 @@ fn every_servers_reading_is_decided() {
         let asked: Asked = serde_json::from_str(line).unwrap();
         // A refused path reaches no server.
         let Ok(readings) = Readings::of(&asked.path) else { continue };
-        let decoded: Vec<Vec<u8>> = readings.iter().map(decode).collect();
         for (text, servers) in &asked.seen {
             compared += 1;
             let seen: Vec<u8> = text.chars().map(|byte| byte as u8).collect();
-            let again = decode(&String::from_utf8_lossy(&seen));
-            if ![seen, again].iter().any(|seen| decoded.iter().any(|one| same(one, seen))) {
+            if !is_among(&readings, &seen) {
                 missed.push(format!("{} is {text:?} to {servers}: {readings:?}", asked.path));
             }
         }
@@ -37,18 +39,109 @@ fn every_servers_reading_is_decided() {
     assert!(missed.is_empty(), "{} missed: {some:#?}", missed.len());
 }
 
-fn decode(text: &str) -> Vec<u8> {
-    percent_decode_str(text).collect()
+#[test]
+fn the_models_are_the_servers() {
+    let (mut wrong, mut compared) = (Vec::new(), 0);
+    for line in include_str!("servers.jsonl").lines() {
+        let asked: Asked = serde_json::from_str(line).unwrap();
+        for (text, servers) in &asked.seen {
+            let seen: Vec<u8> = text.chars().map(|byte| byte as u8).collect();
+            // What is behind nginx is named so.
+            let servers = servers.replace("nginx proxy, ", "nginx proxy: ");
+            for (name, model) in models::MODELS {
+                if !servers.split(", ").any(|server| server == name) {
+                    continue;
+                }
+                compared += 1;
+                let modelled = model(&asked.path);
+                if modelled.as_deref().map(decode) != Some(decode(&seen)) {
+                    let modelled = modelled.as_deref().map(String::from_utf8_lossy);
+                    wrong.push(format!("{}: {name} sees {text:?}, not {modelled:?}", asked.path));
+                }
+            }
+        }
+    }
+    assert!(compared > 3_000, "{compared} answers were compared");
+    let some: Vec<_> = wrong.iter().take(20).collect();
+    assert!(wrong.is_empty(), "{} differ: {some:#?}", wrong.len());
 }
 
-/// What no rule tells apart: a final slash, how many slashes stand together, and dot segments that
-/// lead nowhere, since patterns hold none. Charsets change no ASCII.
-fn same(reading: &[u8], seen: &[u8]) -> bool {
-    plain(reading) == plain(seen)
-}
+/// What paths are drawn from: the pieces of `ask.py`, and some that it has not.
+const PIECES: &[&str] = &[
+    "a",
+    "B",
+    "/",
+    "//",
+    "..",
+    ".",
+    "/../",
+    "/./",
+    "%2e",
+    "%2E%2e",
+    "%2F",
+    "%2f..%2f",
+    "%5C",
+    "\\",
+    ";",
+    ";v=1",
+    "%3B",
+    "%252F",
+    "%252e%252e",
+    "%25",
+    "%",
+    "%2",
+    "%zz",
+    "%c0%ae",
+    "%c0%af",
+    "%EF%BC%8F",
+    "%EF%BC%8E",
+    "%E2%80%A5",
+    "%3F",
+    "?",
+    "%23",
+    "#",
+    "%20",
+    "%E9",
+    "é",
+    "．",
+    "／",
+    "|",
+    "\"",
+    "{",
+    "[",
+    "^",
+    "<",
+    "`",
+    "%u002f",
+    "%41",
+    "+",
+    "%2B",
+    "~",
+    "@",
+    ":",
+    "!",
+    "%21",
+    "=",
+    "%00",
+    "%0a",
+    "\u{ff0e}",
+    "\u{fe52}",
+    "%e2%81%84",
+    "\u{2215}",
+];
 
-fn plain(path: &[u8]) -> Vec<Vec<u8>> {
-    let ascii: Vec<u8> = path.iter().copied().filter(u8::is_ascii).collect();
-    let segments = ascii.split(|byte| *byte == b'/').filter(|one| !matches!(*one, b"" | b"."));
-    segments.skip_while(|one| *one == b"..").map(<[u8]>::to_vec).collect()
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #[test]
+    fn every_models_reading_is_decided(
+        pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..9),
+    ) {
+        let path = format!("/{}", pieces.concat());
+        let Ok(readings) = Readings::of(&path) else { return Ok(()) };
+        for (name, model) in models::MODELS {
+            let Some(seen) = model(&path) else { continue };
+            let text = String::from_utf8_lossy(&seen);
+            prop_assert!(is_among(&readings, &seen), "{path} is {text} to {name}: {readings:?}");
+        }
+    }
 }

@@ -6,10 +6,9 @@ use crate::world::{Destination, Upstream, World};
 use anyhow::Context as _;
 use clap::Args;
 use exeat_audit::record::Genesis;
-use exeat_policy::NetworkSettings;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Durability, Snapshot};
-use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier, TlsMode};
+use exeat_policy::source::{PolicyRef, PolicySource, RuleSource};
 use exeat_proxy::control::{Client, ControlConfig, Roots};
 use exeat_proxy::dial::{Connect, Resolve, Resolver};
 use exeat_proxy::dns::{Meaning, Names};
@@ -205,28 +204,14 @@ fn snapshot(roots: &str, args: &ExeatArgs) -> anyhow::Result<Snapshot> {
     for n in rules.len()..RULES {
         rules.push(rule(&format!("rule-{n}"), &format!("https://host-{n}.example.com/**")));
     }
-    let origin = PolicyRef {
-        tier: Tier::Namespaced,
-        namespace: "agents".to_owned(),
-        name: "bench".to_owned(),
-    };
+    let policy = PolicySource::new(PolicyRef::namespaced("agents", "bench"), rules);
     Ok(Snapshot {
-        generation: 1,
-        pod_uid: POD.to_owned(),
-        policies: vec![PolicySource {
-            origin,
-            generation: 1,
-            mode: Mode::Enforce,
-            rules,
-            invalid: None,
-        }],
         audit: AuditSettings {
             durability: durability(&args.durability).context("no such durability")?,
             ..AuditSettings::default()
         },
-        network: NetworkSettings::default(),
         upstream_roots: roots.to_owned(),
-        control_roots: String::new(),
+        ..Snapshot::new(POD, vec![policy])
     })
 }
 
@@ -237,15 +222,8 @@ fn durability(name: &str) -> Option<Durability> {
 
 fn rule(name: &str, resource: &str) -> RuleSource {
     RuleSource {
-        name: name.to_owned(),
-        action: "network.request".to_owned(),
-        resource: resource.to_owned(),
         methods: vec!["GET".to_owned(), "POST".to_owned()],
-        types: Vec::new(),
-        effect: exeat_policy::action::Effect::Allow,
-        reason: None,
-        deny_body_patterns: Vec::new(),
-        tls: TlsMode::Intercept,
+        ..RuleSource::new(name, "network.request", resource, Effect::Allow)
     }
 }
 

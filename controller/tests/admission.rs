@@ -67,8 +67,7 @@ impl PolicyLookup for Cluster {
         if self.fresh_only || !self.selects(namespace, pod) {
             return Vec::new();
         }
-        let (rules, mode) = (Vec::new(), Mode::Enforce);
-        vec![PolicySource { origin: origin(), generation: 1, mode, rules, invalid: None }]
+        vec![PolicySource::new(origin(), Vec::new())]
     }
 
     fn known_agent(&self, _: &str, pod: &str) -> Option<bool> {

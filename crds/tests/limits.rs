@@ -5,7 +5,7 @@
 
 use exeat_policy::action::Effect;
 use exeat_policy::compile_policy;
-use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier, TlsMode};
+use exeat_policy::source::{PolicyRef, PolicySource, RuleSource};
 use regex_automata::Input;
 use regex_automata::dfa::{Automaton, dense};
 use serde_json::Value;
@@ -23,27 +23,11 @@ fn number(schema: &Value, pointer: &str) -> usize {
 }
 
 fn rule(name: &str) -> RuleSource {
-    RuleSource {
-        name: name.to_owned(),
-        action: "network.request".to_owned(),
-        resource: "https://api.example.com/**".to_owned(),
-        methods: Vec::new(),
-        types: Vec::new(),
-        effect: Effect::Allow,
-        reason: None,
-        deny_body_patterns: Vec::new(),
-        tls: TlsMode::Intercept,
-    }
+    RuleSource::new(name, "network.request", "https://api.example.com/**", Effect::Allow)
 }
 
 fn compiles(rules: Vec<RuleSource>) -> bool {
-    let origin = PolicyRef {
-        tier: Tier::Namespaced,
-        namespace: "agents".to_owned(),
-        name: "limits".to_owned(),
-    };
-    let policy = PolicySource { origin, generation: 1, mode: Mode::Enforce, rules, invalid: None };
-    compile_policy(&policy).is_ok()
+    compile_policy(&PolicySource::new(PolicyRef::namespaced("agents", "limits"), rules)).is_ok()
 }
 
 /// That `make(most)` compiles and `make(most + 1)` does not.

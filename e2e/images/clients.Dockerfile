@@ -17,7 +17,7 @@ RUN python3 -m venv /opt/python \
  && ln -s "$PWD/lib/node_modules/npm/bin/npm-cli.js" /usr/local/bin/npm
 RUN cd /opt && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  && rm -rf /root/.npm && ln -s /opt/node_modules/@pnpm/exe.*/pnpm /usr/local/bin/pnpm
-COPY go-client cargo /usr/local/bin/
+COPY go-client rust-client cargo /usr/local/bin/
 RUN useradd --create-home --uid 1000 agent
 ENV HOME=/home/agent PATH=/usr/local/bin:/opt/python/bin:/usr/bin:/bin NODE_PATH=/opt/node_modules
 WORKDIR /home/agent

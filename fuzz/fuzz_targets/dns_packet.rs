@@ -1,8 +1,8 @@
 //! The agent's DNS packets: whatever arrives, there is an answer that parses, or none.
 #![no_main]
 
-use exeat_policy::{DeniedNames, Intent, NetworkSettings, Policies};
-use exeat_policy::snapshot::{AuditSettings, Snapshot};
+use exeat_policy::{DeniedNames, Intent, Policies};
+use exeat_policy::snapshot::Snapshot;
 use exeat_proxy::dns::Synthetic;
 use exeat_proxy::dns::answer::{Ruled, Zone, parse};
 use hickory_proto::op::Message;
@@ -10,15 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
 static POLICIES: LazyLock<Policies> = LazyLock::new(|| {
-    Policies::compile(&Snapshot {
-        generation: 1,
-        pod_uid: "fuzz".to_owned(),
-        policies: Vec::new(),
-        audit: AuditSettings::default(),
-        network: NetworkSettings::default(),
-        upstream_roots: String::new(),
-        control_roots: String::new(),
-    })
+    Policies::compile(&Snapshot::new("fuzz", Vec::new()))
 });
 
 fuzz_target!(|packet: &[u8]| {

@@ -6,39 +6,25 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use exeat_policy::{
-    Intent, NetworkSettings, Policies, Verdict,
+    Intent, Policies, Verdict,
     action::{Action, Effect},
     limits::MAX_RULES,
     normal::Host,
     pattern::{ResourcePattern, Scheme},
     reading::Readings,
-    snapshot::{AuditSettings, Snapshot},
-    source::{Mode, PolicyRef, PolicySource, RuleSource, Tier, TlsMode},
+    snapshot::Snapshot,
+    source::{PolicyRef, PolicySource, RuleSource},
 };
 use std::hint::black_box;
-
-fn rule(name: String, action: &str, resource: String, effect: Effect) -> RuleSource {
-    RuleSource {
-        name,
-        action: action.to_owned(),
-        resource,
-        methods: Vec::new(),
-        types: Vec::new(),
-        effect,
-        reason: None,
-        deny_body_patterns: Vec::new(),
-        tls: TlsMode::Intercept,
-    }
-}
 
 /// `count` rules in all, each for a host of its own or for a path of its own, in as many policies as
 /// they need.
 fn policies(count: usize, shared: bool) -> Policies {
     let request = "network.request";
     let mut rules = vec![
-        rule("plain".into(), request, "http://**".into(), Effect::Deny),
-        rule("below".into(), request, "https://*.wild.example/v1/**".into(), Effect::Allow),
-        rule("range".into(), "network.connect", "tcp://10.20.0.0/16:5432".into(), Effect::Allow),
+        RuleSource::new("plain", request, "http://**", Effect::Deny),
+        RuleSource::new("below", request, "https://*.wild.example/v1/**", Effect::Allow),
+        RuleSource::new("range", "network.connect", "tcp://10.20.0.0/16:5432", Effect::Allow),
     ];
     rules.extend((rules.len()..count).map(|n| {
         let resource = if shared {
@@ -46,28 +32,13 @@ fn policies(count: usize, shared: bool) -> Policies {
         } else {
             format!("https://host-{n}.example.com/**")
         };
-        rule(format!("rule-{n}"), request, resource, Effect::Allow)
+        RuleSource::new(format!("rule-{n}"), request, resource, Effect::Allow)
     }));
-    let policy = |(n, rules): (usize, &[RuleSource])| PolicySource {
-        origin: PolicyRef {
-            tier: Tier::Namespaced,
-            namespace: "agents".into(),
-            name: format!("bench-{n}"),
-        },
-        generation: 1,
-        mode: Mode::Enforce,
-        rules: rules.to_vec(),
-        invalid: None,
+    let policy = |(n, rules): (usize, &[RuleSource])| {
+        PolicySource::new(PolicyRef::namespaced("agents", format!("bench-{n}")), rules.to_vec())
     };
-    Policies::compile(&Snapshot {
-        generation: 1,
-        pod_uid: String::new(),
-        policies: rules.chunks(MAX_RULES).enumerate().map(policy).collect(),
-        audit: AuditSettings::default(),
-        network: NetworkSettings::default(),
-        upstream_roots: String::new(),
-        control_roots: String::new(),
-    })
+    let policies = rules.chunks(MAX_RULES).enumerate().map(policy).collect();
+    Policies::compile(&Snapshot::new("", policies))
 }
 
 fn decide(c: &mut Criterion) {

@@ -28,6 +28,19 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The first one of a pod, with every setting as it is where nobody set it.
+    pub fn new(pod_uid: impl Into<String>, policies: Vec<PolicySource>) -> Self {
+        Self {
+            generation: 1,
+            pod_uid: pod_uid.into(),
+            policies,
+            audit: AuditSettings::default(),
+            network: NetworkSettings::default(),
+            upstream_roots: String::new(),
+            control_roots: String::new(),
+        }
+    }
+
     /// `sha256:<hex>` over the JSON of `policies`, `audit` and `network`: equal for every pod and replica
     /// that enforces the same rules.
     pub fn digest(&self) -> String {

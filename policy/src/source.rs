@@ -16,6 +16,13 @@ pub struct PolicyRef {
     pub name: String,
 }
 
+impl PolicyRef {
+    /// An AgentPolicy.
+    pub fn namespaced(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { tier: Tier::Namespaced, namespace: namespace.into(), name: name.into() }
+    }
+}
+
 /// Precedence of a policy: a Guardrail's Deny is reported before any other, and nothing lifts it.
 /// A Baseline is united with the AgentPolicies that select the same pod, and suffices where no
 /// AgentPolicy does.
@@ -52,6 +59,13 @@ pub struct PolicySource {
     pub invalid: Option<String>,
 }
 
+impl PolicySource {
+    /// The first generation of a policy that is enforced.
+    pub const fn new(origin: PolicyRef, rules: Vec<RuleSource>) -> Self {
+        Self { origin, generation: 1, mode: Mode::Enforce, rules, invalid: None }
+    }
+}
+
 /// One rule, as written. `action` stays text: an unknown one is a compile error with its path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -73,6 +87,28 @@ pub struct RuleSource {
     pub deny_body_patterns: Vec<String>,
     #[serde(default, skip_serializing_if = "TlsMode::is_default")]
     pub tls: TlsMode,
+}
+
+impl RuleSource {
+    /// A rule under no condition.
+    pub fn new(
+        name: impl Into<String>,
+        action: impl Into<String>,
+        resource: impl Into<String>,
+        effect: Effect,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            action: action.into(),
+            resource: resource.into(),
+            methods: Vec::new(),
+            types: Vec::new(),
+            effect,
+            reason: None,
+            deny_body_patterns: Vec::new(),
+            tls: TlsMode::Intercept,
+        }
+    }
 }
 
 /// What becomes of the TLS of an allowed host.

@@ -158,7 +158,7 @@ impl ProxyMetrics {
             connections_open: gauge("exeat_proxy_connections_open", "Captured connections.")?,
             memory_held: gauge(
                 "exeat_proxy_memory_held_bytes",
-                "Memory taken for heads, held bodies and windows of the agent's connections.",
+                "Memory taken for heads, held bodies, windows, and what one side sent and the other has not taken.",
             )?,
             memory_refused: counter(
                 "exeat_proxy_memory_refused_total",

@@ -6,13 +6,10 @@ fn policy(tier: Tier, namespace: &str, name: &str, pods: serde_json::Value) -> O
     let pod_selector = serde_json::from_value(pods).unwrap();
     Object::Policy(Box::new(StoredPolicy {
         uid: format!("uid-{name}"),
-        source: PolicySource {
-            origin: PolicyRef { tier, namespace: namespace.to_owned(), name: name.to_owned() },
-            generation: 1,
-            mode: Mode::Enforce,
-            rules: Vec::new(),
-            invalid: None,
-        },
+        source: PolicySource::new(
+            PolicyRef { tier, namespace: namespace.to_owned(), name: name.to_owned() },
+            Vec::new(),
+        ),
         selection: Selection {
             namespace: (tier == Tier::Namespaced).then(|| namespace.to_owned()),
             namespaces: None,

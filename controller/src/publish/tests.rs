@@ -48,17 +48,7 @@ impl Reviewer for Fake {
 fn policy(name: &str, audit: AuditSettings, denied_names: DeniedNames) -> Object {
     Object::Policy(Box::new(StoredPolicy {
         uid: name.to_owned(),
-        source: PolicySource {
-            origin: PolicyRef {
-                tier: Tier::Namespaced,
-                namespace: "agents".into(),
-                name: name.into(),
-            },
-            generation: 1,
-            mode: Mode::Enforce,
-            rules: vec![],
-            invalid: None,
-        },
+        source: PolicySource::new(PolicyRef::namespaced("agents", name), vec![]),
         selection: Selection {
             namespace: Some("agents".into()),
             namespaces: None,

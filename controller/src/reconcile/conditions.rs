@@ -40,13 +40,9 @@ pub fn status(policy: &StoredPolicy, facts: &Facts, now: Timestamp) -> Value {
 /// Digest of this policy's own rules.
 fn digest(policy: &StoredPolicy) -> String {
     let snapshot = Snapshot {
-        generation: 0,
-        pod_uid: String::new(),
-        policies: vec![policy.source.clone()],
         audit: policy.audit,
         network: NetworkSettings { denied_names: policy.denied_names, ..Default::default() },
-        upstream_roots: String::new(),
-        control_roots: String::new(),
+        ..Snapshot::new("", vec![policy.source.clone()])
     };
     snapshot.digest()
 }

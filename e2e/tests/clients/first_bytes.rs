@@ -1,7 +1,9 @@
 //! Protocols that are not HTTP, under connect rules: the server speaks first, or the client's first
 //! bytes resemble nothing. A rule against plain HTTP everywhere stands beside them.
 
-use super::{ask, each, with_clients};
+use serde_json::{Value, json};
+
+use super::{ask, each, expect_fields, with_clients};
 
 #[tokio::test]
 async fn clients_psql() -> anyhow::Result<()> {
@@ -40,6 +42,25 @@ async fn clients_psql() -> anyhow::Result<()> {
         ),
     ];
     with_clients(async |agent| each(agent, &asks).await).await
+}
+
+/// libpq of PostgreSQL 18, which asks in other ways than psql 15: TLS from the first byte, an encryption
+/// by GSSAPI that it offers first, longer cancel keys.
+#[tokio::test]
+async fn clients_psycopg() -> anyhow::Result<()> {
+    with_clients(async |agent| {
+        let answer = agent.python(include_str!("psycopg.py"), &Value::Null).await?;
+        let expected = json!({
+            "direct": 50_005_000,
+            "direct, large": 5_000_000,
+            "asked for": 50_005_000,
+            "in the clear": 50_005_000,
+            "cancelled": true,
+            "cancelled, direct": true,
+        });
+        expect_fields(&answer, &expected)
+    })
+    .await
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod node;
 mod packages;
 mod python;
 mod rpc;
+mod rust;
 mod scripts;
 mod soak;
 mod targets;

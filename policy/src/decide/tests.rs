@@ -1,6 +1,5 @@
 use super::*;
 use crate::action::Effect;
-use crate::network::NetworkSettings;
 use crate::normal::{Host, Name};
 use crate::pattern::Scheme;
 use crate::reading::Readings;
@@ -10,40 +9,16 @@ use proptest::prelude::*;
 use std::sync::LazyLock;
 
 fn rule(name: &str, action: &str, resource: &str, effect: Effect) -> RuleSource {
-    RuleSource {
-        name: name.into(),
-        action: action.into(),
-        resource: resource.into(),
-        methods: vec![],
-        types: vec![],
-        effect,
-        reason: None,
-        deny_body_patterns: vec![],
-        tls: TlsMode::Intercept,
-    }
+    RuleSource::new(name, action, resource, effect)
 }
 
 fn policy(name: &str, tier: Tier, rules: Vec<RuleSource>) -> PolicySource {
     let namespace = if tier == Tier::Namespaced { "agents" } else { "" };
-    PolicySource {
-        origin: PolicyRef { tier, namespace: namespace.into(), name: name.into() },
-        generation: 1,
-        mode: Mode::Enforce,
-        rules,
-        invalid: None,
-    }
+    PolicySource::new(PolicyRef { tier, namespace: namespace.into(), name: name.into() }, rules)
 }
 
 fn compiled(policies: Vec<PolicySource>) -> Policies {
-    Policies::compile(&Snapshot {
-        generation: 1,
-        pod_uid: "u".into(),
-        policies,
-        audit: crate::snapshot::AuditSettings::default(),
-        network: NetworkSettings::default(),
-        upstream_roots: String::new(),
-        control_roots: String::new(),
-    })
+    Policies::compile(&Snapshot::new("u", policies))
 }
 
 fn request(policies: &Policies, method: &str, url: &str) -> Decision {

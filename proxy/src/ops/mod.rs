@@ -107,8 +107,7 @@ mod tests {
     use super::*;
     use axum::body::Body;
     use axum::http::Request;
-    use exeat_policy::NetworkSettings;
-    use exeat_policy::snapshot::{AuditSettings, Snapshot};
+    use exeat_policy::snapshot::Snapshot;
     use tower::ServiceExt;
 
     #[tokio::test]
@@ -132,15 +131,7 @@ mod tests {
         assert_eq!(status("/readyz").await, StatusCode::SERVICE_UNAVAILABLE);
         health.serving.store(true, Ordering::Release);
         assert_eq!(status("/startupz").await, StatusCode::SERVICE_UNAVAILABLE);
-        policies.replace(&Snapshot {
-            generation: 1,
-            pod_uid: "u".into(),
-            policies: vec![],
-            audit: AuditSettings::default(),
-            network: NetworkSettings::default(),
-            upstream_roots: String::new(),
-            control_roots: String::new(),
-        });
+        policies.replace(&Snapshot::new("u", vec![]));
         assert_eq!(status("/startupz").await, StatusCode::SERVICE_UNAVAILABLE);
         health.trusted.store(true, Ordering::Release);
         assert_eq!(status("/startupz").await, StatusCode::OK);

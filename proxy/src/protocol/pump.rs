@@ -2,8 +2,9 @@
 //!
 //! Relays that carry nothing need no buffer of their own then, and those that carry much read large
 //! pieces. What the other side does not take at once is kept with the relay, and nothing more is
-//! read until it has gone.
+//! read until it has gone. Pieces are small where there is no memory to keep large ones.
 
+use crate::wire::{Memory, Room};
 use bytes::{Buf, BytesMut};
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -14,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Most bytes that are read at once: what stays in the processor's cache until it is written.
 const PIECE: usize = 64 * 1024;
+/// The same where there is no memory to spare.
+const SMALL: usize = 4 * 1024;
 
 thread_local! {
     static SPACE: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
@@ -24,25 +27,28 @@ thread_local! {
 struct Flow {
     /// Read, and not yet written.
     rest: BytesMut,
+    /// For a large piece that may have to be kept. Idle relays have none.
+    room: Option<Room>,
     ended: bool,
     /// Something was written since the last flush.
     unflushed: bool,
     done: bool,
 }
 
-/// Copies until both directions have ended. The end of one is passed on as such.
+/// Copies until both directions have ended. The end of one is passed on as such. `memory`: for what
+/// has to be kept.
 ///
 /// # Errors
 /// The first error of any of the four sides.
-pub(super) async fn pump<A, B>(a: &mut A, b: &mut B) -> io::Result<()>
+pub(super) async fn pump<A, B>(a: &mut A, b: &mut B, memory: &Memory) -> io::Result<()>
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
     let (mut there, mut back) = (Flow::default(), Flow::default());
     poll_fn(|cx| {
-        let there = there.poll(cx, a, b)?;
-        let back = back.poll(cx, b, a)?;
+        let there = there.poll(cx, a, b, memory)?;
+        let back = back.poll(cx, b, a, memory)?;
         ready!(there);
         ready!(back);
         Poll::Ready(Ok(()))
@@ -56,6 +62,7 @@ impl Flow {
         cx: &mut Context<'_>,
         reader: &mut R,
         writer: &mut W,
+        memory: &Memory,
     ) -> Poll<io::Result<()>>
     where
         R: AsyncRead + Unpin,
@@ -76,7 +83,8 @@ impl Flow {
                 self.done = true;
                 break;
             }
-            if self.poll_piece(cx, reader, writer)?.is_pending() {
+            if self.poll_piece(cx, reader, writer, memory)?.is_pending() {
+                self.room = None;
                 if self.unflushed {
                     ready!(Pin::new(&mut *writer).poll_flush(cx))?;
                     self.unflushed = false;
@@ -93,13 +101,18 @@ impl Flow {
         cx: &mut Context<'_>,
         reader: &mut R,
         writer: &mut W,
+        memory: &Memory,
     ) -> Poll<io::Result<()>>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
         let mut space = SPACE.take().unwrap_or_else(|| vec![0; PIECE].into_boxed_slice());
-        let mut piece = ReadBuf::new(&mut space);
+        if self.room.is_none() {
+            self.room = memory.spare(PIECE);
+        }
+        let most = if self.room.is_some() { PIECE } else { SMALL };
+        let mut piece = ReadBuf::new(&mut space[..most]);
         let read = Pin::new(reader).poll_read(cx, &mut piece);
         if let Poll::Ready(Ok(())) = read {
             self.ended = piece.filled().is_empty();
@@ -126,6 +139,7 @@ impl Flow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
     use proptest::prelude::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
 
@@ -142,9 +156,11 @@ mod tests {
             back in 0_usize..400_000,
             near in 1_usize..100_000,
             far in 1_usize..100_000,
+            scarce: bool,
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {
+                let memory = Memory::of(if scarce { 2 * PIECE } else { 8 * PIECE });
                 let (agent, mut a) = duplex(near);
                 let (server, mut b) = duplex(far);
                 let ends = async |stream: tokio::io::DuplexStream, send: Vec<u8>| {
@@ -159,23 +175,25 @@ mod tests {
                     got
                 };
                 let (pumped, at_agent, at_server) = tokio::join!(
-                    pump(&mut a, &mut b),
+                    pump(&mut a, &mut b, &memory),
                     ends(agent, bytes(there, 1)),
                     ends(server, bytes(back, 2)),
                 );
                 pumped.unwrap();
                 assert!(at_server == bytes(there, 1) && at_agent == bytes(back, 2));
+                assert!(memory.is_free());
             });
         }
     }
 
     #[tokio::test]
     async fn a_side_that_takes_nothing_does_not_hold_up_the_other() {
+        let memory = Memory::of(4 * PIECE);
         let (agent, mut a) = duplex(16);
         let (mut server, mut b) = duplex(16);
         let (mut hears, mut says) = split(agent);
         tokio::select! {
-            _ = pump(&mut a, &mut b) => panic!("nobody ended"),
+            _ = pump(&mut a, &mut b, &memory) => panic!("nobody ended"),
             () = async {
                 // The server reads nothing: these wait.
                 says.write_all(&[7; 40]).await.unwrap();
@@ -185,5 +203,38 @@ mod tests {
                 assert_eq!(&got, b"still");
             } => {}
         }
+    }
+
+    /// However many relays wait for a side that takes nothing, half of the memory stays free.
+    #[tokio::test]
+    async fn what_relays_keep_is_bounded_together() {
+        let memory = Memory::of(8 * PIECE);
+        let mut relays = Vec::new();
+        for _ in 0..64 {
+            let (agent, mut a) = duplex(2 * PIECE);
+            let (server, mut b) = duplex(16);
+            let memory = memory.clone();
+            let relay = tokio::spawn(async move { pump(&mut a, &mut b, &memory).await });
+            relays.push((relay, agent, server));
+        }
+        for (_, agent, _) in &mut relays {
+            agent.write_all(&bytes(PIECE + SMALL, 3)).await.unwrap();
+        }
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+        let mut kept = 0;
+        for (_, agent, _) in &mut relays {
+            // What the pipe takes now is its own length but for what the relay left in it.
+            let taken = agent.write(&bytes(2 * PIECE, 3)).now_or_never().unwrap().unwrap();
+            kept += taken + SMALL - PIECE;
+        }
+        assert!((4 * PIECE..=4 * PIECE + 64 * SMALL).contains(&kept), "{kept}");
+        assert!(memory.take(4 * PIECE).await.is_ok(), "half of the memory is left to others");
+        for (relay, ..) in relays {
+            relay.abort();
+            assert!(relay.await.unwrap_err().is_cancelled());
+        }
+        assert!(memory.is_free());
     }
 }

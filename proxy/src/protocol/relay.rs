@@ -5,6 +5,7 @@ pub(super) use super::quiet::quiet;
 use crate::gate::{Counts, Standing};
 use crate::refusal::Refusal;
 use crate::tls::hello::HELLO_LIMIT;
+use crate::wire::Memory;
 use crate::wire::detect::Protocol;
 use bytes::{Buf, BytesMut};
 use std::io;
@@ -26,6 +27,7 @@ pub(super) async fn relay<A, B>(
     upstream: &mut B,
     counts: &Counts,
     standing: &mut Standing,
+    memory: &Memory,
     drain: &CancellationToken,
 ) -> Option<Refusal>
 where
@@ -37,7 +39,7 @@ where
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        ended = pump(agent, upstream) => match ended {
+        ended = pump(agent, upstream, memory) => match ended {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 error.downcast::<Refusal>().ok()
             }

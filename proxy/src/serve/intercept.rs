@@ -6,7 +6,7 @@ use crate::metrics::Spoken;
 use crate::protocol::http::{Origin, Session};
 use crate::refusal::Refusal;
 use crate::tls::{ClientFault, LeafError};
-use crate::wire::{Bulk, Io, Peer, Prefixed};
+use crate::wire::{Io, Peer, Prefixed};
 use exeat_policy::normal::{Host, Name, NameError};
 use exeat_policy::pattern::Scheme;
 use rustls::ServerConfig;
@@ -52,9 +52,20 @@ impl Front {
             Err(_) => return Err(self.gave_up(&to, ClientFault::Silent)),
         };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let stream = Bulk::new(stream);
-        let session = Session::new(self.http.clone(), origin, refusal).with_peer(peer);
-        if http2 { session.serve_http2(stream).await } else { session.serve_http1(stream).await }
+        let session = Session::new(self.http.clone(), origin, refusal.clone()).with_peer(peer);
+        let asked = session.asked();
+        let ended = match http2 {
+            true => session.serve_http2(stream).await,
+            false => session.serve_http1(stream).await,
+        };
+        match refusal {
+            _ if asked.anything() => {}
+            Some(refusal) => {
+                self.agent.gate.refuse(&Subject::connection(Scheme::Tls, &to), &refusal, None);
+            }
+            None => self.said_nothing(Scheme::Tls, &to),
+        }
+        ended
     }
 
     /// Counts and records a handshake that the agent's client did not finish.

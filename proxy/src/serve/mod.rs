@@ -8,7 +8,6 @@
 //! 4. What nothing allows is answered where it can be, and reset where it cannot.
 
 mod agent;
-mod heard;
 mod intercept;
 mod silent;
 
@@ -50,8 +49,8 @@ impl Front {
     /// `memory`: for what the agent sends. `drain`: cancelled when the proxy drains.
     pub fn new(agent: Agent, dialer: Dialer, memory: Memory, drain: CancellationToken) -> Self {
         let gate = agent.gate.clone();
-        let http = Arc::new(Http::new(gate.clone(), dialer.clone(), memory, drain.clone()));
-        let opaque = Opaque { gate, dialer, drain: drain.clone() };
+        let http = Arc::new(Http::new(gate.clone(), dialer.clone(), memory.clone(), drain.clone()));
+        let opaque = Opaque { gate, dialer, memory, drain: drain.clone() };
         Self { agent, http, opaque, drain }
     }
 
@@ -101,7 +100,7 @@ impl Front {
         };
         match found {
             Detected::Left => {
-                self.said_nothing(&to);
+                self.said_nothing(Scheme::Tcp, &to);
                 Ok(())
             }
             Detected::Silent(stream) => {
@@ -148,9 +147,14 @@ impl Front {
         let forms = self.agent.gate.also_called(&to.host);
         let origin = Origin::new(false, to.clone()).also_called(forms);
         let session = Session::new(self.http.clone(), origin, None).with_peer(peer);
-        match protocol {
+        let asked = session.asked();
+        let ended = match protocol {
             Protocol::Http2 => session.prior_knowledge().serve_http2(stream).await,
-            _ => self.listen_to(session, stream, &to).await,
+            _ => session.serve_http1(stream).await,
+        };
+        if !asked.anything() {
+            self.said_nothing(Scheme::Tcp, &to);
         }
+        ended
     }
 }

@@ -4,14 +4,11 @@
 //! it is. Where a client may speak HTTP, it is waited for a while, so that it can be told why.
 
 use super::Front;
-use super::heard::Heard;
 use crate::gate::{Ask, Endpoint, Subject};
-use crate::protocol::http::Session;
 use crate::refusal::Refusal;
 use crate::wire::{Io, Prefixed};
 use exeat_policy::normal::Host;
 use exeat_policy::pattern::Scheme;
-use std::io;
 use std::sync::Arc;
 
 /// Ports of addresses on which clients speak HTTP, and read why they are refused. A name is told on
@@ -32,7 +29,7 @@ impl Front {
         if read || !self.is_hopeless(to) {
             return false;
         }
-        self.said_nothing(to);
+        self.said_nothing(Scheme::Tcp, to);
         stream.reset();
         true
     }
@@ -40,42 +37,27 @@ impl Front {
     /// Whether silence is no beginning here: no rule allows a connection whose server speaks first.
     /// True: it was refused.
     pub(super) fn refused_in_silence(&self, stream: &Prefixed<Io>, to: &Arc<Endpoint>) -> bool {
-        if self.connects(to).is_ok() {
+        if self.connects(Scheme::Tcp, to).is_ok() {
             return false;
         }
-        self.said_nothing(to);
+        self.said_nothing(Scheme::Tcp, to);
         stream.reset();
         true
     }
 
     /// Records a connection that did not say what it wanted: as what the policy says of it where
     /// nothing could be allowed, else as silent.
-    pub(super) fn said_nothing(&self, to: &Arc<Endpoint>) {
-        let refusal = match self.connects(to) {
+    pub(super) fn said_nothing(&self, scheme: Scheme, to: &Arc<Endpoint>) {
+        let refusal = match self.connects(scheme, to) {
             Err(refusal) if self.is_hopeless(to) => refusal,
             _ => Refusal::Silent,
         };
-        let subject = Subject::connection(Scheme::Tcp, to);
+        let subject = Subject::connection(scheme, to);
         self.agent.gate.refuse(&subject, &refusal, None);
     }
 
-    fn connects(&self, to: &Arc<Endpoint>) -> Result<(), Refusal> {
-        let ask = Ask::Connect { scheme: Scheme::Tcp, to: to.clone() };
+    fn connects(&self, scheme: Scheme, to: &Arc<Endpoint>) -> Result<(), Refusal> {
+        let ask = Ask::Connect { scheme, to: to.clone() };
         self.agent.gate.rule(ask).at_once().map(drop).map_err(|denied| denied.refusal)
-    }
-
-    /// Serves HTTP/1 in the clear, and records it if it ends before its first request was complete.
-    pub(super) async fn listen_to(
-        &self,
-        session: Session,
-        stream: Prefixed<Io>,
-        to: &Arc<Endpoint>,
-    ) -> io::Result<()> {
-        let (stream, heard) = Heard::new(stream);
-        let ended = session.serve_http1(stream).await;
-        if !heard.anything() {
-            self.said_nothing(to);
-        }
-        ended
     }
 }

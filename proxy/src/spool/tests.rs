@@ -2,7 +2,6 @@
 
 use super::*;
 use exeat_audit::batch::{self, Limits as BatchLimits};
-use exeat_policy::NetworkSettings;
 use exeat_policy::snapshot::Snapshot;
 use std::path::Path;
 use tempfile::TempDir;
@@ -59,15 +58,7 @@ fn open_with(
 
 fn policies(audit: AuditSettings) -> Arc<PolicyState> {
     let policies = Arc::new(PolicyState::default());
-    policies.replace(&Snapshot {
-        generation: 1,
-        pod_uid: POD.into(),
-        policies: Vec::new(),
-        audit,
-        network: NetworkSettings::default(),
-        upstream_roots: String::new(),
-        control_roots: String::new(),
-    });
+    policies.replace(&Snapshot { audit, ..Snapshot::new(POD, Vec::new()) });
     policies
 }
 

@@ -1,6 +1,9 @@
-//! The memory that what the agent sends may take, of all connections together: heads that are being
-//! read, bodies that are held, windows of HTTP/2. Each connection is bounded too, but four thousand
-//! times its bound is more than the container has.
+//! The memory that what is on its way may take, of all connections together: heads that are being
+//! read, bodies that are held, windows of HTTP/2, what one side sent and the other does not take yet.
+//! Each connection is bounded too, but four thousand times its bound is more than the container has.
+//!
+//! Outside of it every connection may have some 30 KiB: TLS, and a head or piece of up to 8 KiB each
+//! way.
 
 use prometheus::{IntCounter, IntGauge};
 use std::sync::Arc;
@@ -12,8 +15,8 @@ use tokio::time::timeout;
 const UNIT: usize = 4 * 1024;
 /// How long room is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Of the container's memory, this part may be taken: the rest is the program, TLS and what is
-/// relayed.
+/// Of the container's memory, this part may be taken: the rest is the program, and what each
+/// connection has outside of it.
 const PART: u64 = 2;
 /// Where the container has no limit, and the least that is of use: two bodies that are held, and
 /// some heads.
@@ -74,6 +77,18 @@ impl Memory {
                 Err(NoRoom)
             }
         }
+    }
+
+    /// Room that only makes things faster: at once or not at all, and none of the last half, which is
+    /// for what cannot go on without.
+    pub fn spare(&self, bytes: usize) -> Option<Room> {
+        let units = bytes.div_ceil(UNIT);
+        if self.free.available_permits() < units + self.total / UNIT / 2 {
+            return None;
+        }
+        let permit = self.free.clone().try_acquire_many_owned(u32::try_from(units).ok()?).ok()?;
+        self.held.add((units * UNIT) as i64);
+        Some(Room { permit, held: self.held.clone() })
     }
 
     #[cfg(test)]

@@ -6,7 +6,6 @@ use exeat_audit::batch::{self, CONTENT_TYPE, Limits};
 use exeat_audit::chain::{ChainId, Link};
 use exeat_audit::key::PublicKey;
 use exeat_audit::record::{Kind, Record, RecordRef};
-use exeat_policy::NetworkSettings;
 use exeat_policy::snapshot::{AuditSettings, Durability, Snapshot};
 use exeat_proxy::control::{Client, ControlConfig, Roots, ship};
 use exeat_proxy::dial::Resolver;
@@ -165,15 +164,8 @@ impl Collector {
 
 fn acknowledged() -> Arc<PolicyState> {
     let policies = Arc::new(PolicyState::default());
-    policies.replace(&Snapshot {
-        generation: 1,
-        pod_uid: POD.into(),
-        policies: Vec::new(),
-        audit: AuditSettings { durability: Durability::Acknowledged, ..AuditSettings::default() },
-        network: NetworkSettings::default(),
-        upstream_roots: String::new(),
-        control_roots: String::new(),
-    });
+    let audit = AuditSettings { durability: Durability::Acknowledged, ..AuditSettings::default() };
+    policies.replace(&Snapshot { audit, ..Snapshot::new(POD, Vec::new()) });
     policies
 }
 

@@ -1,8 +1,13 @@
 //! Connections that do not say what they want leave a record, and no port that nothing could be
 //! allowed on seems open.
 
-use crate::world::{API_AT, UNKNOWN_AT, World, allow, rule};
+use crate::world::{API, API_AT, UNKNOWN_AT, World, allow, rule};
+use bytes::Bytes;
 use exeat_proxy::entry::own_ports;
+use http_body_util::Empty;
+use hyper::Request;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -36,6 +41,51 @@ async fn a_look_at_a_port_is_recorded_and_no_denial() {
         let metrics = world.metrics.render();
         assert!(metrics.contains("exeat_proxy_denied_total{action=\"network.connect\"} 0"));
         assert_eq!(world.reached(), (0, 0));
+    }
+}
+
+/// HTTP/2 that begins and asks for nothing, in the clear and within TLS, and TLS without a request.
+#[tokio::test]
+async fn a_connection_without_a_request_is_recorded() {
+    const BEGINS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let world = World::under(&[allow("http://api.example.com/**")]).await;
+    say_and_leave(&world, &format!("{API_AT}:80"), BEGINS).await;
+    let records = wait_for(&world, "\"code\":\"Silent\"").await;
+    assert!(records.contains("tcp://api.example.com:80"), "{records}");
+    for (alpn, words) in [("h2", BEGINS), ("http/1.1", b"GET / HT"), ("http/1.1", b"")] {
+        let world = World::under(&[allow("https://api.example.com/**")]).await;
+        let mut stream = world.connect_tls(&format!("{API_AT}:443"), API, &[alpn]).await;
+        stream.write_all(words).await.unwrap();
+        drop(stream);
+        let records = wait_for(&world, "\"code\":\"Silent\"").await;
+        assert!(records.contains("tls://api.example.com:443"), "{records}");
+        assert_eq!(world.denials(1).await, 1);
+        assert_eq!(world.reached(), (0, 0));
+    }
+}
+
+/// A request that was answered is all that there is to record.
+#[tokio::test]
+async fn a_connection_with_a_request_is_not_silent() {
+    for alpn in ["h2", "http/1.1"] {
+        let world = World::under(&[allow("https://api.example.com/**")]).await;
+        let stream = world.connect_tls(&format!("{API_AT}:443"), API, &[alpn]).await;
+        let io = TokioIo::new(stream);
+        let request = Request::get("https://api.example.com/").header("host", API);
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        let status = if alpn == "h2" {
+            let (mut sender, connection) =
+                http2::handshake(TokioExecutor::new(), io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await.unwrap().status()
+        } else {
+            let (mut sender, connection) = http1::handshake(io).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request).await.unwrap().status()
+        };
+        assert_eq!(status, 200);
+        let records = wait_for(&world, "\"kind\":\"Outcome\"").await;
+        assert!(!records.contains("Silent"), "{records}");
     }
 }
 

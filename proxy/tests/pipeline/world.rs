@@ -272,17 +272,13 @@ impl World {
             let origin =
                 PolicyRef { tier: *tier, namespace: namespace.into(), name: "test".into() };
             let rules = rules.iter().map(|rule| serde_json::from_value(rule.clone()).unwrap());
-            let rules = rules.collect();
-            PolicySource { origin, generation: 1, mode: *mode, rules, invalid: None }
+            PolicySource { mode: *mode, ..PolicySource::new(origin, rules.collect()) }
         };
         self.policy.replace(&Snapshot {
-            generation: 1,
-            pod_uid: "pod-1".into(),
-            policies: policies.iter().map(source).collect(),
             audit,
             network,
             upstream_roots: self.authority.pem(),
-            control_roots: String::new(),
+            ..Snapshot::new("pod-1", policies.iter().map(source).collect())
         });
     }
 

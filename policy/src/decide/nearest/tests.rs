@@ -1,30 +1,15 @@
 use super::*;
-use crate::network::NetworkSettings;
 use crate::pattern::Scheme;
 use crate::reading::Readings;
 use crate::record_type::RecordType;
-use crate::snapshot::{AuditSettings, Snapshot};
-use crate::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier};
+use crate::snapshot::Snapshot;
+use crate::source::{PolicyRef, PolicySource, RuleSource};
 use proptest::prelude::*;
 
 fn compiled(rules: serde_json::Value) -> Policies {
     let rules: Vec<RuleSource> = serde_json::from_value(rules).unwrap();
-    let origin = PolicyRef { tier: Tier::Namespaced, namespace: "agents".into(), name: "p".into() };
-    Policies::compile(&Snapshot {
-        generation: 1,
-        pod_uid: "u".into(),
-        policies: vec![PolicySource {
-            origin,
-            generation: 1,
-            mode: Mode::Enforce,
-            rules,
-            invalid: None,
-        }],
-        audit: AuditSettings::default(),
-        network: NetworkSettings::default(),
-        upstream_roots: String::new(),
-        control_roots: String::new(),
-    })
+    let policy = PolicySource::new(PolicyRef::namespaced("agents", "p"), rules);
+    Policies::compile(&Snapshot::new("u", vec![policy]))
 }
 
 fn policies() -> Policies {

@@ -1,54 +1,35 @@
 use super::*;
-use exeat_policy::NetworkSettings;
 use exeat_policy::action::Effect;
-use exeat_policy::snapshot::{AuditSettings, Snapshot};
-use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource, Tier, TlsMode};
+use exeat_policy::snapshot::Snapshot;
+use exeat_policy::source::{Mode, PolicyRef, PolicySource, RuleSource};
 use hickory_proto::op::Query;
 use hickory_proto::rr::RecordType as Type;
 use std::str::FromStr;
 
 fn policies() -> Policies {
-    let rule = |name: &str, action: &str, resource: &str| RuleSource {
-        name: name.into(),
-        action: action.into(),
-        resource: resource.into(),
-        methods: vec![],
-        types: vec![],
-        effect: Effect::Allow,
-        reason: None,
-        deny_body_patterns: vec![],
-        tls: TlsMode::Intercept,
-    };
-    Policies::compile(&Snapshot {
-        generation: 1,
-        pod_uid: "u".into(),
-        policies: vec![PolicySource {
-            origin: PolicyRef {
-                tier: Tier::Namespaced,
-                namespace: "agents".into(),
-                name: "p".into(),
-            },
-            generation: 1,
-            mode: Mode::Enforce,
-            rules: vec![
-                rule("api", "network.request", "https://api.example/**"),
-                rule("own", "network.dns", "*.own.example"),
-                RuleSource {
-                    types: ["SRV", "HTTPS"].map(str::to_owned).to_vec(),
-                    ..rule("services", "network.dns", "*.dir.example")
-                },
-                RuleSource {
-                    effect: Effect::Deny,
-                    ..rule("denied", "network.dns", "denied.example")
-                },
-            ],
-            invalid: None,
-        }],
-        audit: AuditSettings::default(),
-        network: NetworkSettings::default(),
-        upstream_roots: String::new(),
-        control_roots: String::new(),
-    })
+    let rule = |name, action, resource| RuleSource::new(name, action, resource, Effect::Allow);
+    Policies::compile(&enforced(vec![
+        rule("api", "network.request", "https://api.example/**"),
+        rule("own", "network.dns", "*.own.example"),
+        RuleSource {
+            types: ["SRV", "HTTPS"].map(str::to_owned).to_vec(),
+            ..rule("services", "network.dns", "*.dir.example")
+        },
+        RuleSource { effect: Effect::Deny, ..rule("denied", "network.dns", "denied.example") },
+    ]))
+}
+
+/// One policy with these rules.
+fn enforced(rules: Vec<RuleSource>) -> Snapshot {
+    Snapshot::new("u", vec![PolicySource::new(PolicyRef::namespaced("agents", "p"), rules)])
+}
+
+/// One policy that allows requests to these resources.
+fn requests(resources: &str) -> Snapshot {
+    let rules = resources.split(' ').enumerate().map(|(n, resource)| {
+        RuleSource::new(format!("r{n}"), "network.request", resource, Effect::Allow)
+    });
+    enforced(rules.collect())
 }
 
 fn packet(name: &str, record_type: Type) -> Vec<u8> {
@@ -140,38 +121,10 @@ fn all_else_is_refused_and_says_why() {
 /// With `ndots:5` a resolver asks for `api.example.agents.svc.cluster.local` first.
 #[test]
 fn what_everything_allows_is_not_taken_for_a_search_domain() {
-    let snapshot = |mode, resource: &str| Snapshot {
-        generation: 1,
-        pod_uid: "u".into(),
-        policies: vec![PolicySource {
-            origin: PolicyRef {
-                tier: Tier::Namespaced,
-                namespace: "agents".into(),
-                name: "p".into(),
-            },
-            generation: 1,
-            mode,
-            rules: resource
-                .split(' ')
-                .enumerate()
-                .map(|(n, resource)| RuleSource {
-                    name: format!("r{n}"),
-                    action: "network.request".into(),
-                    resource: resource.into(),
-                    methods: vec![],
-                    types: vec![],
-                    effect: Effect::Allow,
-                    reason: None,
-                    deny_body_patterns: vec![],
-                    tls: TlsMode::Intercept,
-                })
-                .collect(),
-            invalid: None,
-        }],
-        audit: AuditSettings::default(),
-        network: NetworkSettings::default(),
-        upstream_roots: String::new(),
-        control_roots: String::new(),
+    let snapshot = |mode, resources: &str| {
+        let mut snapshot = requests(resources);
+        snapshot.policies[0].mode = mode;
+        snapshot
     };
     let conf = "search agents.svc.cluster.local svc.cluster.local cluster.local corp.example\n";
     let zone = Zone { search: search_domains(conf, "cluster.local"), has_ipv6: false };
@@ -302,36 +255,9 @@ fn a_denial_names_the_nearest_rule() {
 }
 
 fn allowing(resources: &str) -> Policies {
-    let rules = resources.split(' ').enumerate().map(|(n, resource)| RuleSource {
-        name: format!("r{n}"),
-        action: "network.request".into(),
-        resource: resource.into(),
-        methods: vec![],
-        types: vec![],
-        effect: Effect::Allow,
-        reason: None,
-        deny_body_patterns: vec![],
-        tls: TlsMode::Intercept,
-    });
-    let origin = PolicyRef { tier: Tier::Namespaced, namespace: "agents".into(), name: "p".into() };
-    let snapshot = Snapshot {
-        generation: 1,
-        pod_uid: "u".into(),
-        policies: vec![PolicySource {
-            origin,
-            generation: 1,
-            mode: Mode::Enforce,
-            rules: rules.collect(),
-            invalid: None,
-        }],
-        audit: AuditSettings::default(),
-        network: NetworkSettings::default(),
-        upstream_roots: String::new(),
-        control_roots: String::new(),
-    };
     let domain = Name::parse("cluster.local").unwrap();
     let vicinity = exeat_policy::cluster::Vicinity::new("agents", &domain);
-    Policies::compile_within(&snapshot, Some(vicinity))
+    Policies::compile_within(&requests(resources), Some(vicinity))
 }
 
 /// What a resolver of the pod asks for, until it has an answer; the address stands for the whole

@@ -10,7 +10,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
@@ -26,6 +26,8 @@ pub(super) struct UnderWay(Arc<Count>);
 #[derive(Debug, Default)]
 struct Count {
     open: AtomicUsize,
+    /// There was one.
+    any: AtomicBool,
     /// Of whoever waits for the last of them.
     waker: AtomicWaker,
 }
@@ -37,7 +39,13 @@ pub(super) struct Exchange(Arc<Count>);
 impl UnderWay {
     pub(super) fn begin(&self) -> Exchange {
         self.0.open.fetch_add(1, Ordering::AcqRel);
+        self.0.any.store(true, Ordering::Release);
         Exchange(self.0.clone())
+    }
+
+    /// Whether there was ever a request.
+    pub(super) fn any(&self) -> bool {
+        self.0.any.load(Ordering::Acquire)
     }
 }
 

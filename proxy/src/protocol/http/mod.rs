@@ -29,7 +29,7 @@ use crate::gate::Gate;
 use crate::metrics::Spoken;
 use crate::refusal::Refusal;
 use crate::tls::UpstreamTls;
-use crate::wire::{Memory, Peer};
+use crate::wire::{Bulk, Memory, Peer};
 use ended::UnderWay;
 use framing::{HEAD_LIMIT, HEADER_LIMIT};
 use hyper::server::conn::{http1, http2};
@@ -53,6 +53,8 @@ const HEAD_TIME: Duration = Duration::from_secs(60);
 const TEND: Duration = Duration::from_secs(10);
 /// What may be on its way over one HTTP/2 connection of the agent's before it is passed on.
 const WINDOW: u32 = 256 * 1024;
+/// The least that HTTP/2 has (RFC 9113 §6.9.2).
+const LEAST_WINDOW: u32 = 65_535;
 /// Requests at once over one HTTP/2 connection of the agent's.
 const STREAMS: u32 = 512;
 
@@ -120,6 +122,15 @@ struct Inner {
     peer: Option<Peer>,
 }
 
+/// Whether a connection carried a request.
+pub struct Asked(UnderWay);
+
+impl Asked {
+    pub fn anything(&self) -> bool {
+        self.0.any()
+    }
+}
+
 impl Session {
     /// `refusal`: the answer to every request, where the connection itself is refused.
     pub fn new(http: Arc<Http>, origin: Origin, refusal: Option<Refusal>) -> Self {
@@ -147,6 +158,11 @@ impl Session {
         self
     }
 
+    /// Tells, after the connection, whether anything was asked over it.
+    pub fn asked(&self) -> Asked {
+        Asked(self.0.under_way.clone())
+    }
+
     /// Serves HTTP/1.
     ///
     /// # Errors
@@ -158,6 +174,7 @@ impl Session {
         let (under_way, peer) = (self.0.under_way.clone(), self.0.peer.take());
         let metrics = self.0.http.gate.journal().metrics().clone();
         let memory = self.0.http.memory.clone();
+        let stream = Bulk::new(stream, memory.clone());
         let stream = Strict::new(stream, under_way, peer, metrics, memory);
         self.0.switch = Some(stream.switch());
         let session = Arc::new(self.0);
@@ -190,7 +207,10 @@ impl Session {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let metrics = self.0.http.gate.journal().metrics().clone();
-        let room = self.0.http.memory.take(WINDOW as usize + HEAD_LIMIT).await;
+        let memory = self.0.http.memory.clone();
+        let room = memory.take(WINDOW as usize + HEAD_LIMIT).await;
+        // Without room every request is refused, and little is read to find out what they are.
+        let (window, streams) = if room.is_ok() { (WINDOW, STREAMS) } else { (LEAST_WINDOW, 1) };
         if room.is_err() {
             self.0.refusal.get_or_insert(Refusal::Overloaded);
         }
@@ -202,16 +222,16 @@ impl Session {
         });
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS)
+            .max_concurrent_streams(streams)
             .max_header_list_size(HEAD_LIMIT as u32)
             .max_pending_accept_reset_streams(20)
             .max_local_error_reset_streams(64)
-            .initial_stream_window_size(WINDOW / 4)
-            .initial_connection_window_size(WINDOW)
+            .initial_stream_window_size(window / 4)
+            .initial_connection_window_size(window)
             // No pings: a client that writes a long body reads nothing meanwhile, and would answer
             // none. That it is gone is told by the kernel.
             .max_send_buf_size(256 * 1024)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Bulk::new(stream, memory)), service);
         let ended = until_drained!(connection, drain);
         if ended.as_ref().is_err_and(breaks_http2) {
             metrics.malformed(Spoken::Http2);

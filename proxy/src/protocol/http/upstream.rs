@@ -34,6 +34,11 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEAD: usize = 256 * 1024;
 const HEADERS: usize = 512;
 
+/// What a server may send over one HTTP/2 connection before it is passed on, where there is memory to
+/// spare, and the least that HTTP/2 has (RFC 9113 §6.9.2).
+const WINDOW: u32 = 2 * 1024 * 1024;
+const LEAST_WINDOW: u32 = 65_535;
+
 /// How often a request is sent that a server did not process.
 const ATTEMPTS: usize = 3;
 
@@ -228,7 +233,7 @@ impl Inner {
             // Plain HTTP/1.1 is never waited for: see `Pool`.
             return match self.prior_knowledge {
                 true => self.http2(key, stream, address).await,
-                false => http1(stream, address, cleared.target.websocket).await,
+                false => self.http1(stream, address, cleared.target.websocket).await,
             };
         }
         let roots = self.http.upstream.under(cleared.allowed.active().roots(&self.origin.to.host));
@@ -249,14 +254,13 @@ impl Inner {
             Err(_) => return Err(Refusal::UpstreamTls),
         };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let stream = Bulk::new(stream);
         if http2 {
             return self.http2(key, stream, address).await;
         }
         if !cleared.target.websocket {
             self.http.pool.alone(key);
         }
-        http1(stream, address, cleared.target.websocket).await
+        self.http1(stream, address, cleared.target.websocket).await
     }
 
     /// HTTP/2, put into the pool at once: others may share it.
@@ -264,13 +268,20 @@ impl Inner {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let memory = &self.http.memory;
+        let room = match memory.spare(WINDOW as usize) {
+            Some(room) => room,
+            None => memory.take(LEAST_WINDOW as usize).await.map_err(|_| Refusal::Overloaded)?,
+        };
+        let window = if room.bytes() >= WINDOW as usize { WINDOW } else { LEAST_WINDOW };
+        let stream = Bulk::new(stream, memory.clone());
         let handshake = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_header_list_size(2 * HEAD as u32)
-            .initial_stream_window_size(512 * 1024)
+            .initial_stream_window_size(window.min(512 * 1024))
             // No pings: gRPC servers end connections that send more than one in five minutes without
             // data (GOAWAY `too_many_pings`). TCP keep-alive finds servers that vanished.
-            .initial_connection_window_size(2 * 1024 * 1024)
+            .initial_connection_window_size(window)
             .handshake(TokioIo::new(stream));
         let (sender, connection) = match timeout(HANDSHAKE, handshake).await {
             Ok(Ok(made)) => made,
@@ -280,6 +291,7 @@ impl Inner {
         let connection = Arc::new(Mutex::new(connection));
         let asked = Arc::downgrade(&connection);
         tokio::spawn(poll_fn(move |cx| {
+            let _until_ended = &room;
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             Pin::new(&mut *connection).poll(cx).map(|ended| {
                 if let Err(error) = ended {
@@ -295,26 +307,32 @@ impl Inner {
         };
         self.http.pool.share(key, sender, address, stated).ok_or(Refusal::Crowded)
     }
-}
 
-/// HTTP/1.
-async fn http1<T>(stream: T, address: SocketAddr, upgrades: bool) -> Result<Upstream, Refusal>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let handshake = http1::Builder::new()
-        .max_buf_size(2 * HEAD)
-        .max_headers(HEADERS)
-        .handshake(TokioIo::new(stream));
-    let (sender, connection) = match timeout(HANDSHAKE, handshake).await {
-        Ok(Ok(made)) => made,
-        _ => return Err(Refusal::UpstreamProtocol),
-    };
-    tokio::spawn(async move {
-        let ended = if upgrades { connection.with_upgrades().await } else { connection.await };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "Upstream connection ended");
-        }
-    });
-    Ok(Upstream { sender: Sender::Http1(sender), address })
+    /// HTTP/1.
+    async fn http1<T>(
+        &self,
+        stream: T,
+        address: SocketAddr,
+        upgrades: bool,
+    ) -> Result<Upstream, Refusal>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let stream = Bulk::new(stream, self.http.memory.clone());
+        let handshake = http1::Builder::new()
+            .max_buf_size(2 * HEAD)
+            .max_headers(HEADERS)
+            .handshake(TokioIo::new(stream));
+        let (sender, connection) = match timeout(HANDSHAKE, handshake).await {
+            Ok(Ok(made)) => made,
+            _ => return Err(Refusal::UpstreamProtocol),
+        };
+        tokio::spawn(async move {
+            let ended = if upgrades { connection.with_upgrades().await } else { connection.await };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "Upstream connection ended");
+            }
+        });
+        Ok(Upstream { sender: Sender::Http1(sender), address })
+    }
 }

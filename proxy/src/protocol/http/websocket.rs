@@ -70,8 +70,9 @@ pub(super) fn switch(
             let counts = recorded.counts().clone();
             let mut agent = Watched::new(TokioIo::new(agent), counts.clone(), None);
             let mut upstream = TokioIo::new(upstream);
-            let drain = &http.drain;
-            ending.refusal = relay(&mut agent, &mut upstream, &counts, &mut standing, drain).await;
+            let (memory, drain) = (&http.memory, &http.drain);
+            ending.refusal =
+                relay(&mut agent, &mut upstream, &counts, &mut standing, memory, drain).await;
         }
         recorded.end(ending);
     });

@@ -14,7 +14,7 @@ use crate::gate::{
 use crate::refusal::Refusal;
 use crate::tls::hello::{self, HELLO_LIMIT, HelloError};
 use crate::wire::detect::Protocol;
-use crate::wire::{Io, Prefixed};
+use crate::wire::{Io, Memory, Prefixed};
 use exeat_policy::normal::Host;
 use exeat_policy::pattern::Scheme;
 use first::{First, held_to_name, readable};
@@ -30,6 +30,8 @@ const HELLO_TIME: Duration = Duration::from_secs(10);
 pub struct Opaque {
     pub gate: Gate,
     pub dialer: Dialer,
+    /// For what one side sent and the other does not take yet.
+    pub memory: Memory,
     /// Cancelled when the proxy drains.
     pub drain: CancellationToken,
 }
@@ -113,7 +115,8 @@ impl Opaque {
         let mut standing = allowed.standing(&self.gate, Carries::Opaque(readable));
         let counts = recorded.counts();
         let mut agent = Watched::new(&mut *stream, counts.clone(), guard);
-        let refusal = relay(&mut agent, &mut upstream, counts, &mut standing, &self.drain).await;
+        let (memory, drain) = (&self.memory, &self.drain);
+        let refusal = relay(&mut agent, &mut upstream, counts, &mut standing, memory, drain).await;
         let ending = Ending { address: Some(address), refusal, ..Ending::default() };
         match agent.turned() {
             Some((protocol, first)) => {

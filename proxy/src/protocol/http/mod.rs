@@ -15,6 +15,7 @@ mod leftover;
 mod outgoing;
 mod pool;
 mod problem;
+pub mod raw;
 mod relayed;
 mod resend;
 mod strict;
@@ -36,6 +37,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use pool::Pool;
+use raw::reader::Reader;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
@@ -172,7 +174,8 @@ impl Session {
             // and still read; one that has left is not answered any more.
             .half_close(false)
             .header_read_timeout(HEAD_TIME)
-            .max_headers(HEADER_LIMIT)
+            // And one line of the proxy's own, see `raw`.
+            .max_headers(HEADER_LIMIT + 1)
             .max_buf_size(2 * HEAD_LIMIT)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
@@ -190,7 +193,8 @@ impl Session {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let metrics = self.0.http.gate.journal().metrics().clone();
-        let room = self.0.http.memory.take(WINDOW as usize + HEAD_LIMIT).await;
+        let memory = self.0.http.memory.clone();
+        let room = memory.take(WINDOW as usize + HEAD_LIMIT).await;
         if room.is_err() {
             self.0.refusal.get_or_insert(Refusal::Overloaded);
         }
@@ -211,7 +215,7 @@ impl Session {
             // No pings: a client that writes a long body reads nothing meanwhile, and would answer
             // none. That it is gone is told by the kernel.
             .max_send_buf_size(256 * 1024)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Reader::new(stream, memory)), service);
         let ended = until_drained!(connection, drain);
         if ended.as_ref().is_err_and(breaks_http2) {
             metrics.malformed(Spoken::Http2);
@@ -221,12 +225,16 @@ impl Session {
     }
 }
 
+fn is_unreadable(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<raw::heads::Unreadable>())
+}
+
 /// Whether a connection was ended because the agent broke HTTP/2.
 fn breaks_http2(error: &io::Error) -> bool {
     let mut source = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<h2::Error>() {
-            return error.is_library();
+            return error.is_library() || error.get_io().is_some_and(is_unreadable);
         }
         source = error.source();
     }

@@ -6,6 +6,8 @@ use super::headers;
 use super::leftover::Leftover;
 use super::outgoing::Outgoing;
 use super::pool::{Flight, Key, Sender, Taken, Upstream, UpstreamBody};
+use super::raw::line::Lines;
+use super::raw::marked::Marked;
 use super::resend::{Lent, Unprocessed, unprocessed};
 use super::target::Target;
 use crate::gate::{Allowed, Permit, Recorded, Route};
@@ -160,7 +162,7 @@ impl Inner {
         self.expecting(&mut request, cleared);
         let sent = tokio::select! {
             biased;
-            sent = upstream.send(request) => sent,
+            sent = upstream.send(request, target.sent_as.as_ref()) => sent,
             () = quiet(cleared.recorded.counts().clone()) => {
                 return Attempt::Failed(Refusal::UpstreamSilent);
             }
@@ -264,6 +266,8 @@ impl Inner {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let stream = Marked::new(stream);
+        let markers = stream.markers();
         let handshake = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_header_list_size(2 * HEAD as u32)
@@ -293,7 +297,7 @@ impl Inner {
                 connection.current_max_send_streams()
             })
         };
-        self.http.pool.share(key, sender, address, stated).ok_or(Refusal::Crowded)
+        self.http.pool.share(key, sender, markers, address, stated).ok_or(Refusal::Crowded)
     }
 }
 
@@ -302,6 +306,8 @@ async fn http1<T>(stream: T, address: SocketAddr, upgrades: bool) -> Result<Upst
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let stream = Lines::new(stream);
+    let next = stream.next();
     let handshake = http1::Builder::new()
         .max_buf_size(2 * HEAD)
         .max_headers(HEADERS)
@@ -316,5 +322,5 @@ where
             tracing::debug!(%error, "Upstream connection ended");
         }
     });
-    Ok(Upstream { sender: Sender::Http1(sender), address })
+    Ok(Upstream { sender: Sender::Http1(sender, next), address })
 }

@@ -126,8 +126,8 @@ pub(crate) async fn serve<T: AsyncRead + AsyncWrite + Unpin>(mut stream: T, bloc
     }
 }
 
-/// The path that a block says, after making sure that there is no marker in it.
-pub(crate) fn path_of(block: &[u8]) -> Vec<u8> {
+/// The paths that a block says, after making sure that there is no marker in it.
+pub(crate) fn paths_of(block: &[u8]) -> Vec<Vec<u8>> {
     let mut paths = Vec::new();
     for field in Fields::of(block) {
         let Field::Literal { name, value, .. } = field.unwrap().0 else { continue };
@@ -137,6 +137,5 @@ pub(crate) fn path_of(block: &[u8]) -> Vec<u8> {
             Name::Of(_) => {}
         }
     }
-    assert_eq!(paths.len(), 1, "{block:x?}");
-    paths.remove(0)
+    paths
 }

@@ -225,16 +225,15 @@ impl Session {
     }
 }
 
-fn is_unreadable(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<raw::heads::Unreadable>())
-}
-
 /// Whether a connection was ended because the agent broke HTTP/2.
 fn breaks_http2(error: &io::Error) -> bool {
     let mut source = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<h2::Error>() {
-            return error.is_library() || error.get_io().is_some_and(is_unreadable);
+            return error.is_library();
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.get_ref().is_some_and(|inner| inner.is::<raw::heads::Unreadable>());
         }
         source = error.source();
     }

@@ -7,7 +7,7 @@
 //! path costs a walk through its blocks, and a copy of what it puts into the table.
 
 use super::hpack::{self, Field, Fields, Keeping, Malformed, Name, STATIC, Text};
-use super::{MARKER, known_form};
+use super::{MARKER, known_form, without_fragment};
 use crate::protocol::http::framing::HEAD_LIMIT;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -158,7 +158,9 @@ impl Table {
         // What is malformed is left to whoever reads it.
         let sent = value.decoded().unwrap_or_default();
         Ok(match known_form(&sent) {
-            Some(known) => Path::Odd { sent, known, written: false },
+            Some(known) => {
+                Path::Odd { sent: without_fragment(&sent).to_vec(), known, written: false }
+            }
             None => Path::Known,
         })
     }

@@ -7,7 +7,7 @@
 //! many first requests make one connection. Once every shared connection is full, one more is made.
 
 use super::lanes::{Lane, Lanes};
-use super::raw::line::NextLine;
+use super::raw::line::NextTarget;
 use super::raw::marked::Markers;
 use super::resend::Lent;
 use crate::gate::Endpoint;
@@ -56,7 +56,7 @@ pub(super) struct Key {
 
 /// One way to send a request.
 pub(super) enum Sender {
-    Http1(http1::SendRequest<UpstreamBody>, NextLine),
+    Http1(http1::SendRequest<UpstreamBody>, NextTarget),
     Http2(http2::SendRequest<UpstreamBody>, Arc<Lane>, Markers),
 }
 
@@ -91,7 +91,7 @@ impl Upstream {
     ) -> Result<Response<Incoming>, TrySendError<Request<UpstreamBody>>> {
         match &mut self.sender {
             Sender::Http1(sender, next) => {
-                next.set(request.method(), request.uri(), target);
+                next.set(&mut request, target);
                 sender.try_send_request(request).await
             }
             Sender::Http2(sender, _, markers) => {
@@ -142,7 +142,7 @@ struct OfEndpoint {
 
 struct Idle {
     sender: http1::SendRequest<UpstreamBody>,
-    next: NextLine,
+    next: NextTarget,
     address: SocketAddr,
     since: Instant,
 }

@@ -1,8 +1,13 @@
 //! HTTP/1 to a server: the request line goes out with the target as the agent sent it.
+//!
+//! The HTTP library gets a target that nobody can guess, and it is found where the library writes it.
+//! So no bytes of a body are ever taken for it, whatever the agent puts there and however the
+//! library's writes are cut.
 
 use super::late::Late;
-use bytes::Bytes;
-use http::{Method, Uri};
+use bytes::{Bytes, BytesMut};
+use http::{Request, Uri};
+use memchr::memmem;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,72 +15,72 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The next request line of one connection, which carries one request at a time.
+/// The target of the next request over one connection, which carries one request at a time.
 #[derive(Debug, Clone, Default)]
-pub(in crate::protocol::http) struct NextLine(Arc<Inner>);
+pub(in crate::protocol::http) struct NextTarget(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Whether there is a line. Most requests have none, and ask no more than this.
+    /// Whether there is one. Most requests have none, and ask no more than this.
     set: AtomicBool,
-    line: Mutex<Option<Line>>,
+    target: Mutex<Option<Target>>,
 }
 
 #[derive(Debug)]
-struct Line {
-    /// As the HTTP library writes it.
-    written: Vec<u8>,
-    instead: Vec<u8>,
+struct Target {
+    /// As the HTTP library writes it, a space on both sides.
+    written: String,
+    sent: Bytes,
 }
 
-impl NextLine {
-    /// The request that is sent next has this target. None: as it is written.
-    pub(in crate::protocol::http) fn set(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        target: Option<&Bytes>,
-    ) {
-        if target.is_none() && !self.is_set() {
+impl NextTarget {
+    /// This request, which is sent next, has the target that was `sent`. None: that of its URI.
+    pub(in crate::protocol::http) fn set<B>(&self, request: &mut Request<B>, sent: Option<&Bytes>) {
+        if sent.is_none() && !self.is_set() {
             return;
         }
-        let line = target.zip(uri.path_and_query()).map(|(target, written)| {
-            let line = |target: &[u8]| {
-                [method.as_str().as_bytes(), b" ", target, b" HTTP/1.1\r\n"].concat()
-            };
-            Line { written: line(written.as_str().as_bytes()), instead: line(target) }
+        let target = sent.and_then(|sent| {
+            let written = format!("/{:032x}", rand::random::<u128>());
+            *request.uri_mut() = Uri::try_from(&written).ok()?;
+            Some(Target { written: format!(" {written} "), sent: sent.clone() })
         });
-        self.0.set.store(line.is_some(), Ordering::Release);
-        *self.0.line.lock().unwrap_or_else(PoisonError::into_inner) = line;
+        let mut kept = self.0.target.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.set.store(target.is_some(), Ordering::Release);
+        *kept = target;
     }
 
     fn is_set(&self) -> bool {
         self.0.set.load(Ordering::Acquire)
     }
 
-    /// What is written instead of the first bytes of a request, and how many these are. Whatever they
-    /// are, the line is used up: it must never be found in a body.
-    fn take(&self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    /// The same bytes with the target that was sent, where the one that the library writes is in them.
+    fn replace(&self, bytes: &[u8], out: &mut BytesMut) -> bool {
+        let mut kept = self.0.target.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(target) = &*kept else { return false };
+        let Some(at) = memmem::find(bytes, target.written.as_bytes()) else { return false };
+        for part in [&bytes[..=at], &target.sent, &bytes[at + target.written.len() - 1..]] {
+            out.extend_from_slice(part);
+        }
         self.0.set.store(false, Ordering::Release);
-        let line = self.0.line.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        bytes.starts_with(&line.written).then_some((line.instead, line.written.len()))
+        *kept = None;
+        true
     }
 }
 
 /// The stream that hyper's HTTP/1 client writes to.
 pub(in crate::protocol::http) struct Lines<T> {
     inner: T,
-    next: NextLine,
+    next: NextTarget,
     late: Late,
 }
 
 impl<T> Lines<T> {
     pub(in crate::protocol::http) fn new(inner: T) -> Self {
-        Self { inner, next: NextLine::default(), late: Late::default() }
+        Self { inner, next: NextTarget::default(), late: Late::default() }
     }
 
-    /// The handle that says what the next request line is.
-    pub(in crate::protocol::http) fn next(&self) -> NextLine {
+    /// The handle that says what the next target is.
+    pub(in crate::protocol::http) fn next(&self) -> NextTarget {
         self.next.clone()
     }
 }
@@ -88,12 +93,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Lines<T> {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         ready!(this.late.poll(cx, &mut this.inner))?;
-        if this.next.is_set()
-            && !buf.is_empty()
-            && let Some((line, length)) = this.next.take(buf)
-        {
-            this.late.bytes().extend_from_slice(&line);
-            this.late.bytes().extend_from_slice(&buf[length..]);
+        if this.next.is_set() && this.next.replace(buf, this.late.bytes()) {
             return this.late.begin(cx, &mut this.inner, buf.len());
         }
         Pin::new(&mut this.inner).poll_write(cx, buf)

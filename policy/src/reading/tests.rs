@@ -130,3 +130,40 @@ proptest! {
         }
     }
 }
+
+/// A path as HTTP libraries want it: with `"`, `<`, `>`, backtick and bytes that are not UTF-8 escaped.
+fn escaped(path: &[u8]) -> String {
+    let binary = std::str::from_utf8(path).is_err();
+    let mut text = Vec::new();
+    for byte in path {
+        if matches!(byte, b'"' | b'<' | b'>' | b'`') || binary && *byte >= 0x80 {
+            text.extend(format!("%{byte:02X}").bytes());
+        } else {
+            text.push(*byte);
+        }
+    }
+    String::from_utf8(text).unwrap()
+}
+
+/// The readings of bytes that may be no text.
+fn of_bytes(path: &[u8]) -> Result<Readings, PathError> {
+    if ways::could_differ(path) {
+        return ways::all(path);
+    }
+    Ok(Readings { first: token::canonical(path)?, others: Vec::new(), collapsed: None })
+}
+
+proptest! {
+    /// A proxy may decide on the escaped form and send the bytes: both have the same readings.
+    #[test]
+    fn bytes_and_their_escapes_have_the_same_readings(pieces in prop::collection::vec(
+        prop::sample::select(vec![
+            &b"/"[..], b"a", b"<", b">", b"\"", b"`", b"\xc0\xaf", b"\xc0\xae", b"\xe0\x80\xaf", b"\xff", b"\xc3",
+            b"\xef\xbc\x8f", b"\xef\xbc\x8e", b"\xef\xbc\x85", b"\xa9", b"%", b"%2F", b"%25", b"2F", b"2e", b".",
+            b"..", b";", b"\\", b"%3C", b"%3c", b"%c0%af", b"%ef%bc", b"u", b"3", b"C", b"%u", b"//", b"\n",
+        ]), 0..14))
+    {
+        let path = [&b"/"[..], &pieces.concat()].concat();
+        prop_assert_eq!(of_bytes(&path), Readings::of(&escaped(&path)), "{:?}", path);
+    }
+}

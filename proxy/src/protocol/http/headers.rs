@@ -1,6 +1,7 @@
 //! Headers that end at this proxy, in both directions.
 
 use super::framing::{Violation, is_named};
+use super::raw;
 use super::target::{Origin, Target};
 use crate::refusal::Refusal;
 use bytes::Bytes;
@@ -67,7 +68,8 @@ fn is_one_of(name: &HeaderName, names: &[&str]) -> bool {
 
 /// What follows a body must not be what a head decides by: where a message ends and goes, who asks,
 /// and how the body is read (RFC 9110 §6.5.1).
-const NO_TRAILER: [HeaderName; 14] = [
+const NO_TRAILER: [HeaderName; 15] = [
+    raw::MARKER,
     HOST,
     CONTENT_LENGTH,
     TRAILER,
@@ -134,7 +136,7 @@ pub(super) fn clean(
         headers.get(TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
     strip_hop_by_hop(&mut headers);
     let announced = announced(&headers).filter(|_| trailing && length.is_none());
-    for name in [EXPECT, CONTENT_LENGTH, PROXY_AUTHORIZATION, HOST, TRAILER] {
+    for name in [EXPECT, CONTENT_LENGTH, PROXY_AUTHORIZATION, HOST, TRAILER, raw::MARKER] {
         headers.remove(name);
     }
     headers.remove("http2-settings");
@@ -177,6 +179,7 @@ pub(super) fn address<B>(
     let path: PathAndQuery = target.path_and_query().parse()?;
     let uri = Uri::builder().path_and_query(path);
     let headers = request.headers_mut();
+    headers.remove(raw::MARKER);
     let authority = target.authority.as_ref().unwrap_or(origin.authority());
     let uri = if version == Version::HTTP_2 {
         headers.remove(HOST);
@@ -245,6 +248,7 @@ mod tests {
             path: Readings::of("/b").unwrap(),
             sent: "/b".into(),
             query: Some("q=1".into()),
+            sent_as: None,
             authority: None,
             websocket: false,
         };

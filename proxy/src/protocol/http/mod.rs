@@ -15,6 +15,7 @@ mod leftover;
 mod outgoing;
 mod pool;
 mod problem;
+pub mod raw;
 mod relayed;
 mod resend;
 mod strict;
@@ -36,6 +37,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use pool::Pool;
+use raw::reader::Reader;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
@@ -189,7 +191,8 @@ impl Session {
             // and still read; one that has left is not answered any more.
             .half_close(false)
             .header_read_timeout(HEAD_TIME)
-            .max_headers(HEADER_LIMIT)
+            // And one line of the proxy's own, see `raw`.
+            .max_headers(HEADER_LIMIT + 1)
             .max_buf_size(2 * HEAD_LIMIT)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
@@ -220,6 +223,7 @@ impl Session {
             let session = session.clone();
             async move { Ok::<_, Infallible>(exchange::answer(session, request).await) }
         });
+        let stream = Reader::new(Bulk::new(stream, memory.clone()), memory);
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(streams)
@@ -231,7 +235,7 @@ impl Session {
             // No pings: a client that writes a long body reads nothing meanwhile, and would answer
             // none. That it is gone is told by the kernel.
             .max_send_buf_size(256 * 1024)
-            .serve_connection(TokioIo::new(Bulk::new(stream, memory)), service);
+            .serve_connection(TokioIo::new(stream), service);
         let ended = until_drained!(connection, drain);
         if ended.as_ref().is_err_and(breaks_http2) {
             metrics.malformed(Spoken::Http2);
@@ -247,6 +251,9 @@ fn breaks_http2(error: &io::Error) -> bool {
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<h2::Error>() {
             return error.is_library();
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.get_ref().is_some_and(|inner| inner.is::<raw::heads::Unreadable>());
         }
         source = error.source();
     }

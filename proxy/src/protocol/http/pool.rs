@@ -7,9 +7,12 @@
 //! many first requests make one connection. Once every shared connection is full, one more is made.
 
 use super::lanes::{Lane, Lanes};
+use super::raw::line::NextTarget;
+use super::raw::marked::Markers;
 use super::resend::Lent;
 use crate::gate::Endpoint;
 use crate::refusal::Refusal;
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper::{Request, Response};
@@ -53,8 +56,8 @@ pub(super) struct Key {
 
 /// One way to send a request.
 pub(super) enum Sender {
-    Http1(http1::SendRequest<UpstreamBody>),
-    Http2(http2::SendRequest<UpstreamBody>, Arc<Lane>),
+    Http1(http1::SendRequest<UpstreamBody>, NextTarget),
+    Http2(http2::SendRequest<UpstreamBody>, Arc<Lane>, Markers),
 }
 
 /// A connection, and where it leads.
@@ -66,7 +69,7 @@ pub(super) struct Upstream {
 impl Upstream {
     pub(super) fn version(&self) -> http::Version {
         match self.sender {
-            Sender::Http1(_) => http::Version::HTTP_11,
+            Sender::Http1(..) => http::Version::HTTP_11,
             Sender::Http2(..) => http::Version::HTTP_2,
         }
     }
@@ -74,19 +77,29 @@ impl Upstream {
     /// The stream that the request goes over, where there are several.
     pub(super) fn lane(&self) -> Option<&Arc<Lane>> {
         match &self.sender {
-            Sender::Http1(_) => None,
-            Sender::Http2(_, lane) => Some(lane),
+            Sender::Http1(..) => None,
+            Sender::Http2(_, lane, _) => Some(lane),
         }
     }
 
-    /// Sends. Where not a byte of the request was written, the error carries it back.
+    /// Sends. Where not a byte of the request was written, the error carries it back. `target`: the
+    /// bytes that its path and query go out as, where they are others than those of its URI.
     pub(super) async fn send(
         &mut self,
-        request: Request<UpstreamBody>,
+        mut request: Request<UpstreamBody>,
+        target: Option<&Bytes>,
     ) -> Result<Response<Incoming>, TrySendError<Request<UpstreamBody>>> {
         match &mut self.sender {
-            Sender::Http1(sender) => sender.try_send_request(request).await,
-            Sender::Http2(sender, _) => sender.try_send_request(request).await,
+            Sender::Http1(sender, next) => {
+                next.set(&mut request, target);
+                sender.try_send_request(request).await
+            }
+            Sender::Http2(sender, _, markers) => {
+                if let Some(target) = target {
+                    markers.mark(request.headers_mut(), target);
+                }
+                sender.try_send_request(request).await
+            }
         }
     }
 }
@@ -129,12 +142,14 @@ struct OfEndpoint {
 
 struct Idle {
     sender: http1::SendRequest<UpstreamBody>,
+    next: NextTarget,
     address: SocketAddr,
     since: Instant,
 }
 
 struct Shared {
     sender: http2::SendRequest<UpstreamBody>,
+    markers: Markers,
     address: SocketAddr,
     lanes: Arc<Lanes>,
     used: Instant,
@@ -180,7 +195,7 @@ impl Pool {
 
     /// Keeps an HTTP/1.1 connection whose response was read to its end.
     pub(super) fn put(&self, key: Key, upstream: Upstream) {
-        let Upstream { sender: Sender::Http1(sender), address } = upstream else { return };
+        let Upstream { sender: Sender::Http1(sender, next), address } = upstream else { return };
         if sender.is_closed() {
             return;
         }
@@ -193,7 +208,7 @@ impl Pool {
         }
         let place = kept.place(&key);
         if place.idle.len() < PER_ENDPOINT {
-            place.idle.push(Idle { sender, address, since: now });
+            place.idle.push(Idle { sender, next, address, since: now });
             kept.idle += 1;
         }
     }
@@ -204,6 +219,7 @@ impl Pool {
         &self,
         key: &Key,
         sender: http2::SendRequest<UpstreamBody>,
+        markers: Markers,
         address: SocketAddr,
         stated: impl Fn() -> usize + Send + Sync + 'static,
     ) -> Option<Upstream> {
@@ -213,8 +229,9 @@ impl Pool {
         let lanes = Lanes::new(stated, place.changed.clone());
         let lane = Arc::new(lanes.enter()?);
         let used = Instant::now();
-        place.shared.push(Shared { sender: sender.clone(), address, lanes, used });
-        Some(Upstream { sender: Sender::Http2(sender, lane), address })
+        let (kept, marks) = (sender.clone(), markers.clone());
+        place.shared.push(Shared { sender: kept, markers: marks, address, lanes, used });
+        Some(Upstream { sender: Sender::Http2(sender, lane, markers), address })
     }
 
     /// The server speaks HTTP/1.1: nobody waits for a connection that another makes.
@@ -244,10 +261,10 @@ impl Drop for Flight {
 impl Upstream {
     async fn is_ready(&mut self) -> bool {
         match &mut self.sender {
-            Sender::Http1(sender) => {
+            Sender::Http1(sender, _) => {
                 sender.is_ready() || matches!(timeout(READY, sender.ready()).await, Ok(Ok(())))
             }
-            Sender::Http2(sender, _) => !sender.is_closed(),
+            Sender::Http2(sender, ..) => !sender.is_closed(),
         }
     }
 }
@@ -285,14 +302,15 @@ impl OfEndpoint {
         for one in self.shared.iter_mut().filter(|one| acceptable(one.address)) {
             if let Some(lane) = one.lanes.enter() {
                 one.used = now;
-                let sender = Sender::Http2(one.sender.clone(), Arc::new(lane));
+                let (sender, markers) = (one.sender.clone(), one.markers.clone());
+                let sender = Sender::Http2(sender, Arc::new(lane), markers);
                 return Look::Found(Upstream { sender, address: one.address });
             }
         }
         // The most recently used one.
         if let Some(at) = self.idle.iter().rposition(|one| acceptable(one.address)) {
-            let Idle { sender, address, .. } = self.idle.remove(at);
-            return Look::Found(Upstream { sender: Sender::Http1(sender), address });
+            let Idle { sender, next, address, .. } = self.idle.remove(at);
+            return Look::Found(Upstream { sender: Sender::Http1(sender, next), address });
         }
         if self.lone || !(key.tls || key.prior_knowledge) {
             return Look::Nothing(None);

@@ -113,7 +113,7 @@ impl Drop for Relayed {
         let whole = self.ended || self.inner.is_end_stream();
         // HTTP/2 is in the pool already.
         if let Some((key, upstream)) = closing.upstream.take()
-            && matches!(upstream.sender, Sender::Http1(_))
+            && matches!(upstream.sender, Sender::Http1(..))
             && whole
         {
             closing.session.http.pool.put(key, upstream);

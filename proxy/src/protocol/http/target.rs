@@ -4,8 +4,10 @@
 //! all be the ones that the connection was made to: a connection is one name, so there is nothing
 //! for one part of a request to say to the policy and another part to the server.
 
+use super::raw;
 use crate::gate::{Endpoint, METHOD_LIMIT};
 use crate::refusal::{Refusal, brief};
+use bytes::Bytes;
 use exeat_policy::normal::{Host, Name};
 use exeat_policy::pattern::Scheme;
 use exeat_policy::reading::Readings;
@@ -32,10 +34,12 @@ pub struct Origin {
 pub struct Target {
     /// What is decided.
     pub path: Readings,
-    /// The path that goes out: the agent's own bytes, unless it was collapsed.
+    /// The path that goes out: the agent's own, unless it was collapsed.
     pub(super) sent: String,
-    /// As sent.
+    /// As sent, but for odd bytes, which are percent-encoded.
     pub query: Option<String>,
+    /// The bytes that path and query were sent as, where these have odd ones: see [`raw`].
+    pub(super) sent_as: Option<Bytes>,
     /// The value of Host where the request calls the origin by a short name.
     pub authority: Option<HeaderValue>,
     /// The request wants to become a WebSocket.
@@ -142,14 +146,19 @@ impl Target {
             return Err(Refusal::Path("the query has bytes that URLs cannot have".to_owned()));
         }
         let websocket = wants_websocket(parts)?;
-        Ok(Self { path, sent: sent.to_owned(), query, authority, websocket })
+        let mut target =
+            Self { path, sent: sent.to_owned(), query, sent_as: None, authority, websocket };
+        if parts.headers.contains_key(raw::MARKER) {
+            target.sent_as = raw::sent_as(&parts.headers, &target.path_and_query());
+        }
+        Ok(target)
     }
 
     /// The same request for the path without dot segments and empty segments, where it has them and
     /// nothing else that servers read differently.
     pub fn collapsed(&self) -> Option<Self> {
         let path = self.path.collapsed()?;
-        Some(Self { sent: path.first().to_owned(), path, ..self.clone() })
+        Some(Self { sent: path.first().to_owned(), path, sent_as: None, ..self.clone() })
     }
 
     /// The request target in origin form, or in asterisk form.

@@ -6,6 +6,8 @@ use super::headers;
 use super::leftover::Leftover;
 use super::outgoing::Outgoing;
 use super::pool::{Flight, Key, Sender, Taken, Upstream, UpstreamBody};
+use super::raw::line::Lines;
+use super::raw::marked::Marked;
 use super::resend::{Lent, Unprocessed, unprocessed};
 use super::target::Target;
 use crate::gate::{Allowed, Permit, Recorded, Route};
@@ -165,7 +167,7 @@ impl Inner {
         self.expecting(&mut request, cleared);
         let sent = tokio::select! {
             biased;
-            sent = upstream.send(request) => sent,
+            sent = upstream.send(request, target.sent_as.as_ref()) => sent,
             () = quiet(cleared.recorded.counts().clone()) => {
                 return Attempt::Failed(Refusal::UpstreamSilent);
             }
@@ -274,7 +276,8 @@ impl Inner {
             None => memory.take(LEAST_WINDOW as usize).await.map_err(|_| Refusal::Overloaded)?,
         };
         let window = if room.bytes() >= WINDOW as usize { WINDOW } else { LEAST_WINDOW };
-        let stream = Bulk::new(stream, memory.clone());
+        let stream = Marked::new(Bulk::new(stream, memory.clone()));
+        let markers = stream.markers();
         let handshake = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_header_list_size(2 * HEAD as u32)
@@ -305,7 +308,7 @@ impl Inner {
                 connection.current_max_send_streams()
             })
         };
-        self.http.pool.share(key, sender, address, stated).ok_or(Refusal::Crowded)
+        self.http.pool.share(key, sender, markers, address, stated).ok_or(Refusal::Crowded)
     }
 
     /// HTTP/1.
@@ -318,7 +321,8 @@ impl Inner {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stream = Bulk::new(stream, self.http.memory.clone());
+        let stream = Lines::new(Bulk::new(stream, self.http.memory.clone()));
+        let next = stream.next();
         let handshake = http1::Builder::new()
             .max_buf_size(2 * HEAD)
             .max_headers(HEADERS)
@@ -333,6 +337,6 @@ impl Inner {
                 tracing::debug!(%error, "Upstream connection ended");
             }
         });
-        Ok(Upstream { sender: Sender::Http1(sender), address })
+        Ok(Upstream { sender: Sender::Http1(sender, next), address })
     }
 }

@@ -1,36 +1,33 @@
-//! Request targets with bytes that URLs do not have, but that clients send: `"`, `<`, `>`, backtick,
-//! and bytes that are not UTF-8. The HTTP library knows no such target, so these bytes are
-//! percent-encoded, which is what the URL standard makes of them (WHATWG URL, percent-encode sets).
+//! Request targets with odd bytes: see [`raw`](crate::protocol::http::raw). Over HTTP/1 they are
+//! encoded here, and what was sent goes along as a line of its own behind all others.
 
-use bytes::{BufMut, BytesMut};
+use super::HEAD_LIMIT;
+use crate::protocol::http::raw;
+use bytes::BytesMut;
 use http::Uri;
 
 /// Whether a complete head has such a target.
 pub(super) fn must_be_encoded(head: &[u8]) -> bool {
     let Some((_, target, _)) = split(head) else { return false };
-    target.iter().any(|byte| is_unknown(*byte, true)) && Uri::try_from(target).is_err()
+    raw::may_be_odd(target) && Uri::try_from(target).is_err()
 }
 
-/// Appends the head with these bytes encoded.
+/// Appends the head with these bytes encoded, and the marker where the head still is short enough
+/// for hyper with it.
 pub(super) fn encode(head: &[u8], out: &mut BytesMut) {
-    let Some((before, target, after)) = split(head) else { return out.extend_from_slice(head) };
-    let binary = std::str::from_utf8(target).is_err();
-    out.extend_from_slice(before);
-    for byte in target {
-        if is_unknown(*byte, binary) {
-            const HEX: &[u8; 16] = b"0123456789ABCDEF";
-            out.put_u8(b'%');
-            out.put_u8(HEX[usize::from(byte >> 4)]);
-            out.put_u8(HEX[usize::from(byte & 15)]);
-        } else {
-            out.put_u8(*byte);
-        }
+    let before = out.len();
+    let Some((start, target, rest)) = split(head) else { return out.extend_from_slice(head) };
+    out.extend_from_slice(start);
+    raw::encode(target, out);
+    out.extend_from_slice(rest);
+    let Some(sent) = raw::origin_form(target) else { return };
+    let name = raw::MARKER;
+    let line = [name.as_str().as_bytes(), b": ", &sent, b"\r\n"].concat();
+    if head.ends_with(b"\r\n\r\n") && out.len() - before + line.len() <= 2 * HEAD_LIMIT {
+        out.truncate(out.len() - 2);
+        out.extend_from_slice(&line);
+        out.extend_from_slice(b"\r\n");
     }
-    out.extend_from_slice(after);
-}
-
-const fn is_unknown(byte: u8, binary: bool) -> bool {
-    matches!(byte, b'"' | b'<' | b'>' | b'`') || binary && byte >= 0x80
 }
 
 /// What is before the target, the target, and what is behind it.

@@ -11,10 +11,6 @@ use tokio::io::AsyncWrite;
 pub(super) struct Late(BytesMut);
 
 impl Late {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn bytes(&mut self) -> &mut BytesMut {
         &mut self.0
     }

@@ -48,6 +48,8 @@ pub use custom::{
 };
 pub use detector::{Begin, Check, Detector, Edge, Group, NEAR, example};
 pub use finder::{Finder, Finding};
-pub use phrase::words as seed_phrase;
 pub use set::{DetectError, Set};
 pub use shape::LONGEST;
+
+#[cfg(test)]
+mod tests;

@@ -229,3 +229,6 @@ pub(super) fn entropy(text: &[u8]) -> f64 {
     let part = |count: u16| f64::from(count) / length;
     counts.iter().filter(|&&count| count > 0).map(|&count| -part(count) * part(count).log2()).sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,6 +107,11 @@ impl Detector {
         matches!(self.begin, Begin::Anchor { .. } | Begin::Named(_) | Begin::Near(_))
     }
 
+    /// Whether the check holds of these bytes, or there is none. The shape is not looked at.
+    pub fn accepts(&self, matched: &[u8]) -> bool {
+        self.check.is_none_or(|check| (check.holds)(matched))
+    }
+
     pub fn has_checksum(&self) -> bool {
         self.check.is_some_and(|check| check.sum)
     }

@@ -127,7 +127,8 @@ impl<'s> Finder<'s> {
     }
 
     fn forget(&mut self) {
-        let keep = self.end().saturating_sub(KEPT as u64).min(self.frontier);
+        let keep =
+            self.end().saturating_sub(KEPT as u64).min(self.frontier.saturating_sub(BEFORE as u64));
         let drop = usize::try_from(keep.saturating_sub(self.base)).unwrap_or(0);
         if drop >= DROP {
             self.text.drain(..drop);
@@ -217,7 +218,8 @@ impl<'s> Finder<'s> {
             }
         }
         if run == Some(true) {
-            for &member in &self.set.runs {
+            let set = self.set;
+            for &member in &set.runs {
                 self.begin(member, place, text, ended);
             }
             if let Some(member) = self.set.assigned
@@ -235,7 +237,8 @@ impl<'s> Finder<'s> {
     /// Begins what has its context before this place.
     fn near(&mut self, text: &[u8], place: usize, ended: bool) {
         let at = self.base + place as u64;
-        for &member in &self.set.near {
+        let set = self.set;
+        for &member in &set.near {
             let context = self.context.get(member).copied().unwrap_or_default();
             if context == 0 || context > at || at - context > NEAR as u64 {
                 continue;

@@ -136,11 +136,12 @@ impl Phrases {
         loop {
             if self.words.is_empty() {
                 // With a whole word behind it, so that none at the end is taken for another.
-                if self.next + (MOST_BETWEEN + LONGEST_WORD + 2) as u64 > end {
+                let needs = if ended { 1 } else { MOST_BETWEEN + LONGEST_WORD + 2 };
+                if self.next + needs as u64 > end {
                     break;
                 }
                 let start = word_start(text, place(self.next));
-                let Word::Is { start, .. } = word_from(text, start, false) else {
+                let Word::Is { start, .. } = word_from(text, start, ended) else {
                     self.floor = self.next;
                     self.next += STRIDE;
                     continue;
@@ -185,6 +186,7 @@ impl Phrases {
             && let Some(&(_, end, _)) = self.words.get(length - 1)
         {
             found(start, end);
+            self.floor = end;
             self.words.drain(..length);
         } else {
             self.words.pop_front();
@@ -207,7 +209,7 @@ fn trailing(text: &[u8], floor: usize) -> usize {
 }
 
 /// Whether the last bits of words are the head of the SHA-256 of the others (BIP 39).
-pub(super) fn checks(numbers: &[u16]) -> bool {
+fn checks(numbers: &[u16]) -> bool {
     let bits = numbers.len() * 11;
     let entropy = bits / 33 * 32;
     let mut bytes = [0_u8; 33];
@@ -223,11 +225,4 @@ pub(super) fn checks(numbers: &[u16]) -> bool {
     let sum = Sha256::digest(random);
     let differ = sum.first().zip(rest.first()).map_or(u8::MAX, |(sum, rest)| sum ^ rest);
     numbers.len() >= 12 && differ >> (8 - entropy / 32) == 0
-}
-
-/// The words of numbers, for making examples.
-pub fn words(numbers: &[u16]) -> String {
-    let all: Vec<_> = WORDS.split_ascii_whitespace().collect();
-    let word = |number: &u16| all.get(usize::from(*number)).copied().unwrap_or_default();
-    numbers.iter().map(word).collect::<Vec<_>>().join(" ")
 }

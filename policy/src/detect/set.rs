@@ -15,7 +15,7 @@ static SHAPES: LazyLock<Vec<OnceLock<Option<Shape>>>> =
 /// Why a set does not compile.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DetectError {
-    #[error("there is no detector {name:?}{}", nearest.map(|it| format!("; did you mean {it}?")).unwrap_or_default())]
+    #[error("there is no detector {name:?}{}", or_else(.nearest))]
     Unknown { name: String, nearest: Option<&'static str> },
     #[error("the custom detector {name:?} is called like one of the catalogue, or twice")]
     Taken { name: String },
@@ -175,6 +175,10 @@ impl Set {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.members.iter().map(|member| member.name.as_str())
     }
+}
+
+fn or_else(nearest: &Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
 }
 
 fn shape(detector: &'static Detector, index: usize) -> Result<&'static Shape, DetectError> {

@@ -17,7 +17,7 @@ checks! {
     rule SSN "numbers that are given out" is_ssn;
     rule PHONE "7 to 15 digits" |text| of(text, 7..=15).is_some_and(|it| !all_same(&it));
     sum NPI "Luhn" |text| {
-        digits(&[b"80840", text].concat()).is_some_and(|it| it.len() == 15 && luhn(&it))
+        digits(&[&b"80840"[..], text].concat()).is_some_and(|it| it.len() == 15 && luhn(&it))
     };
     sum CPF "mod 11" |text| of(text, 11..=11).is_some_and(|it| is_cpf(&it));
     sum CNPJ "mod 11" |text| of(text, 14..=14).is_some_and(|it| is_cnpj(&it));
@@ -42,7 +42,7 @@ checks! {
     sum PPS "mod 23" is_pps;
     sum SE "Luhn" |text| {
         digits(text).is_some_and(|it| {
-            let it = if it.len() == 12 { it.get(2..).unwrap_or_default() } else { &it };
+            let it = if it.len() == 12 { it.get(2..).unwrap_or_default() } else { &*it };
             it.len() == 10 && luhn(it) && date(it, 2, 4, 60)
         })
     };
@@ -58,7 +58,7 @@ checks! {
         of(text, 11..=11).is_some_and(|it| {
             let (front, key) = it.split_at_checked(9).unwrap_or_default();
             let key = remainder(key, 100);
-            let later = [&[2], front].concat();
+            let later = [&[2_u8][..], front].concat();
             date(&it, 2, 4, 0)
                 && (97 - remainder(front, 97) == key || 97 - remainder(&later, 97) == key)
         })

@@ -145,7 +145,7 @@ impl<'s> PatternHunt<'s> {
             matched = Some(text.len());
         }
         if let Some(end) = matched {
-            let start = self.start_of(text, base, end, ended);
+            let start = self.start_of(text, base, since, (end, ended));
             self.growing = Some(Growing { start, best: None });
             self.since = start;
             self.at = start;
@@ -160,10 +160,10 @@ impl<'s> PatternHunt<'s> {
     }
 
     /// The leftmost beginning of a match that ends there.
-    fn start_of(&self, text: &[u8], base: u64, end: usize, ended: bool) -> u64 {
+    fn start_of(&self, text: &[u8], base: u64, since: usize, (end, ended): (usize, bool)) -> u64 {
         let begins = &self.pattern.begins;
         let floor = self.floor.max((base + end as u64).saturating_sub(self.pattern.longest as u64));
-        let floor = usize::try_from(floor.saturating_sub(base)).unwrap_or(0).min(end);
+        let floor = usize::try_from(floor.saturating_sub(base)).unwrap_or(0).max(since).min(end);
         let beside = if end == text.len() && ended { None } else { text.get(end).copied() };
         let mut first = end;
         let Some(mut state) = begin(begins, Anchored::Yes, beside) else {

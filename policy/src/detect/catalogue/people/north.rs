@@ -18,7 +18,7 @@ const BASE: Detector = Detector {
     negative: &[],
 };
 
-pub(super) const DETECTORS: &[Detector] = &[
+pub(in crate::detect) const DETECTORS: &[Detector] = &[
     Detector {
         name: "uk-nhs-number",
         doc: "NHS numbers near a word that tells so",

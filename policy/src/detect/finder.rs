@@ -298,17 +298,19 @@ impl<'s> Finder<'s> {
         self.hunts.iter().fold(first, |first, hunt| first.min(hunt.first_open()))
     }
 
-    /// How many bytes at the end may come before an anchor that stands `back` bytes into its match.
+    /// How many bytes at the end may come before an anchor that stands `back` bytes into its match, or be a
+    /// part of one.
     fn back_open(&self, member: usize, back: usize, text: &[u8]) -> usize {
         let Some(shape) = self.set.members.get(member).and_then(|member| member.shape) else {
             return 0;
         };
-        let may_be = |length: &usize| {
-            let begin = text.len().saturating_sub(*length);
-            let mut open = shape.open(begin as u64);
+        let scanned = usize::try_from(self.scanned - self.base).unwrap_or(text.len());
+        let may_begin = |begin: &usize| {
+            let mut open = shape.open(*begin as u64);
             shape.step(&mut open, text, 0, false) == Step::Open
         };
-        (1..=back.min(text.len())).rev().find(may_be).unwrap_or(0)
+        let first = (scanned.saturating_sub(back)..text.len()).find(may_begin);
+        first.map_or(0, |first| text.len() - first)
     }
 }
 

@@ -12,6 +12,9 @@ pub const LONGEST: usize = 16 << 10;
 /// Largest automaton of a detector, in bytes.
 const MAX_AUTOMATON: usize = 4 << 20;
 
+/// Of how many possible ends of a match the check is tried: the furthest ones.
+const ENDS: usize = 16;
+
 /// A compiled detector.
 #[derive(Debug)]
 pub(super) struct Shape {
@@ -29,7 +32,9 @@ pub(super) struct Open {
     /// The next byte that the automaton sees.
     at: u64,
     state: StateID,
-    best: Option<u64>,
+    /// Where it can end, as lengths: the last few, the youngest at `ends[(count - 1) % ENDS]`.
+    ends: [u32; ENDS],
+    count: usize,
 }
 
 /// What came of it.
@@ -68,7 +73,7 @@ impl Shape {
     }
 
     pub(super) fn open(&self, start: u64) -> Open {
-        Open { start, at: start, state: self.start, best: None }
+        Open { start, at: start, state: self.start, ends: [0; ENDS], count: 0 }
     }
 
     pub(super) fn may_begin(&self, before: &[u8]) -> bool {
@@ -90,32 +95,34 @@ impl Shape {
             state = self.dfa.next_state(state, byte);
             if self.dfa.is_special_state(state) {
                 if self.dfa.is_dead_state(state) || self.dfa.is_quit_state(state) {
-                    return Step::Closed(open.best);
+                    return self.close(open, text, begin);
                 }
                 if self.dfa.is_match_state(state) && self.edge.may_end(byte) {
-                    self.accept(open, text, begin, end, base);
+                    open.may_end(end - begin);
                 }
             }
             if end >= last {
-                return Step::Closed(open.best);
+                return self.close(open, text, begin);
             }
         }
         if ended {
             if self.dfa.is_match_state(self.dfa.next_eoi_state(state)) {
-                self.accept(open, text, begin, text.len(), base);
+                open.may_end(text.len().saturating_sub(begin));
             }
-            return Step::Closed(open.best);
+            return self.close(open, text, begin);
         }
         open.state = state;
         open.at = base + text.len() as u64;
-        if self.is_last(state) { Step::Closed(open.best) } else { Step::Open }
+        if self.is_last(state) { self.close(open, text, begin) } else { Step::Open }
     }
 
-    fn accept(&self, open: &mut Open, text: &[u8], begin: usize, end: usize, base: u64) {
-        let Some(matched) = text.get(begin..end) else { return };
-        if self.check.is_none_or(|check| (check.holds)(matched)) {
-            open.best = Some(base + end as u64);
-        }
+    /// The match is the longest of which the check holds.
+    fn close(&self, open: &Open, text: &[u8], begin: usize) -> Step {
+        let holds = |length: &usize| {
+            let matched = text.get(begin..begin + length);
+            matched.is_some_and(|it| self.check.is_none_or(|check| (check.holds)(it)))
+        };
+        Step::Closed(open.ends().find(holds).map(|length| open.start + length as u64))
     }
 
     /// Whether no byte leads on from this state. Matches are seen one byte late, so that a match
@@ -128,5 +135,21 @@ impl Shape {
                 .representatives(0..=u8::MAX)
                 .filter_map(|unit| unit.as_u8())
                 .all(|byte| self.dfa.is_dead_state(self.dfa.next_state(state, byte)))
+    }
+}
+
+impl Open {
+    fn may_end(&mut self, length: usize) {
+        if let Some(end) = self.ends.get_mut(self.count % ENDS) {
+            *end = length as u32;
+            self.count += 1;
+        }
+    }
+
+    /// The longest first.
+    fn ends(&self) -> impl Iterator<Item = usize> + '_ {
+        let oldest = self.count.saturating_sub(ENDS);
+        let at = (oldest..self.count).rev();
+        at.filter_map(|at| self.ends.get(at % ENDS)).map(|&length| length as usize)
     }
 }

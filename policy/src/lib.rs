@@ -13,6 +13,7 @@ pub mod code;
 pub mod compile;
 pub mod decide;
 mod decision;
+pub mod detect;
 mod glob;
 mod index;
 mod intent;

@@ -94,7 +94,8 @@ impl Reader {
     ) -> Result<Self, DecodeError> {
         let machine = match charset {
             Charset::Web(encoding) => {
-                Machine::Web(Box::new(encoding.new_decoder_with_bom_removal()))
+                // A mark wins over the declaration.
+                Machine::Web(Box::new(encoding.new_decoder()))
             }
             Charset::Utf7 => Machine::Utf7(utf7::Utf7::default()),
             Charset::Utf32 { big } => Machine::Utf32(utf32::Utf32::new(big)),
@@ -138,8 +139,7 @@ impl Reader {
             Machine::Web(decoder) => {
                 let mut buffer = [0; 4096];
                 loop {
-                    let (result, read, wrote, _) =
-                        decoder.decode_to_utf8(bytes, &mut buffer, last);
+                    let (result, read, wrote, _) = decoder.decode_to_utf8(bytes, &mut buffer, last);
                     out(buffer.get(..wrote).unwrap_or_default())?;
                     bytes = bytes.get(read..).unwrap_or_default();
                     if result == encoding_rs::CoderResult::InputEmpty {

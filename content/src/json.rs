@@ -19,8 +19,8 @@ use crate::start::is_space;
 use escape::Escape;
 use memchr::memchr2;
 
-/// Deepest nesting of arrays and objects.
-const MAX_NESTING: usize = 512;
+/// Deepest nesting of arrays and objects: what parsers take by default.
+const MAX_NESTING: usize = 128;
 /// Text of a string that is collected before it is given on, so that escapes cost no call each.
 const BUFFER: usize = 1 << 10;
 
@@ -122,9 +122,7 @@ impl Json {
         }
         self.state = State::Between;
         match byte {
-            b'{' | b'[' => {
-                self.path.nesting() < MAX_NESTING && self.path.enter(byte == b'{')
-            }
+            b'{' | b'[' => self.path.nesting() < MAX_NESTING && self.path.enter(byte == b'{'),
             b'}' | b']' => self.path.leave(byte == b'}'),
             b',' => self.path.comma(),
             b':' => self.path.colon(),
@@ -144,7 +142,9 @@ impl Json {
         let depth = self.depth;
         let node = Node::open(&Plan::Text, depth, &here, ctx)?;
         let joined = match joins {
-            Some(joins) if !is_key => Some(joins.find(&self.path, depth, sequence(self.lent, place), ctx)?),
+            Some(joins) if !is_key => {
+                Some(joins.find(&self.path, depth, sequence(self.lent, place), ctx)?)
+            }
             _ => None,
         };
         self.string = Some(Open { node, escape: Escape::default(), is_key, joined });
@@ -250,9 +250,7 @@ impl Json {
         let here = place.step(step(&self.path, open.is_key));
         open.node.push(text, &here, ctx)?;
         match (joins, open.joined) {
-            (Some(joins), Some(slot)) => {
-                joins.push(slot, text, sequence(self.lent, place), ctx)
-            }
+            (Some(joins), Some(slot)) => joins.push(slot, text, sequence(self.lent, place), ctx),
             _ => Ok(()),
         }
     }

@@ -17,7 +17,16 @@ pub struct Limits {
     /// Bytes of memory for the windows of decompressors, of all that are open at the same time. What
     /// else a decoder holds is bounded by its construction: see the crate's documentation.
     pub memory: usize,
+    /// Streams that are open at the same time. Each holds at most [`STREAM`] bytes.
+    pub streams: usize,
 }
+
+/// Bytes that one stream and what reads it hold at most, windows of decompressors apart: the path of a
+/// JSON text of the deepest nesting, its buffer, and its states.
+pub const STREAM: usize = 20 << 10;
+
+/// What the begin of a stream costs, in bytes of decoded text.
+const OPEN: u64 = 32;
 
 /// The body is looked at in steps of this many bytes, wherever it is cut.
 pub const STEP: usize = 16 << 10;
@@ -30,6 +39,7 @@ impl Default for Limits {
             output_per_input: 200,
             output_total: 16 << 30,
             memory: 32 << 20,
+            streams: 1024,
         }
     }
 }
@@ -41,11 +51,12 @@ pub(crate) struct Budget {
     granted: u64,
     spent: u64,
     memory: usize,
+    streams: usize,
 }
 
 impl Budget {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, granted: limits.output_base, spent: 0, memory: 0 }
+        Self { limits, granted: limits.output_base, spent: 0, memory: 0, streams: 0 }
     }
 
     /// Grants what the step of the body is worth that ends at `end`.
@@ -55,9 +66,23 @@ impl Budget {
         self.granted = self.limits.output_base.saturating_add(worth).min(self.limits.output_total);
     }
 
+    /// Pays for decoded text. Fails too where too many streams were opened before.
     pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Why> {
         self.spent = self.spent.saturating_add(bytes as u64);
+        if self.streams > self.limits.streams {
+            return Err(Why::TooMuchMemory);
+        }
         if self.spent > self.granted { Err(Why::TooMuchOutput) } else { Ok(()) }
+    }
+
+    /// A stream begins. Where there are too many, the next text fails.
+    pub(crate) fn open(&mut self) {
+        self.streams += 1;
+        self.spent = self.spent.saturating_add(OPEN);
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.streams = self.streams.saturating_sub(1);
     }
 
     /// Takes memory; it is given back by [`Self::release`].

@@ -102,10 +102,12 @@ impl Media {
         let plan = match essence.as_str() {
             "application/x-www-form-urlencoded" => Plan::Form,
             "text/event-stream" => Plan::Events,
-            "application/x-ndjson" | "application/ndjson" | "application/jsonl"
-            | "application/x-jsonlines" | "application/json-seq" | "application/stream+json" => {
-                Plan::Json { joins: true }
-            }
+            "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/x-jsonlines"
+            | "application/json-seq"
+            | "application/stream+json" => Plan::Json { joins: true },
             _ if essence.ends_with("/json") || essence.ends_with("+json") => {
                 Plan::Json { joins: true }
             }

@@ -153,9 +153,7 @@ impl Multipart {
     fn end_part(&mut self, place: &Place<'_>, ctx: &mut Ctx<'_>) -> Result<(), DecodeError> {
         self.held.clear();
         match self.part.take() {
-            Some(mut part) => {
-                part.finish(&place.step(Step::Part(self.number, &self.name)), ctx)
-            }
+            Some(mut part) => part.finish(&place.step(Step::Part(self.number, &self.name)), ctx),
             None => Ok(()),
         }
     }

@@ -117,7 +117,8 @@ impl Node {
         ctx: &mut Ctx<'_>,
     ) -> Result<(), DecodeError> {
         let head = self.start.head();
-        let Some(mut shown) = Structure::shown(&found, &mut self.joins, self.depth, place, ctx)? else {
+        let Some(mut shown) = Structure::shown(&found, &mut self.joins, self.depth, place, ctx)?
+        else {
             return Ok(());
         };
         if shown.push(head, place, ctx)?.is_some() {

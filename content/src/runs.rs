@@ -166,10 +166,9 @@ impl Run {
         self.main.push(chars, depth, place, ctx)?;
         self.push_hex(chars, depth, place, ctx)?;
         if self.main.is_text() {
-            return match self.after.take() {
-                Some(mut after) => after.finish(depth, place, ctx),
-                None => Ok(()),
-            };
+            // It has begun later, so it is not decoded yet, and this run has its text.
+            self.after = None;
+            return Ok(());
         }
         for piece in chars.split_inclusive(|byte| is_separator(*byte)) {
             if let Some(after) = &mut self.after {

@@ -47,11 +47,7 @@ pub(crate) struct Ctx<'a> {
 }
 
 impl<'a> Ctx<'a> {
-    pub(crate) fn new(
-        sink: &'a mut dyn Sink,
-        budget: &'a mut Budget,
-        next: &'a mut u64,
-    ) -> Self {
+    pub(crate) fn new(sink: &'a mut dyn Sink, budget: &'a mut Budget, next: &'a mut u64) -> Self {
         Self { sink, budget, next }
     }
 
@@ -61,6 +57,7 @@ impl<'a> Ctx<'a> {
     }
 
     fn number(&mut self) -> StreamId {
+        self.budget.open();
         let id = StreamId(*self.next);
         *self.next += 1;
         id
@@ -88,18 +85,19 @@ impl<'a> Ctx<'a> {
         if text.is_empty() {
             return Ok(());
         }
-        if id.0 != 0 {
-            self.budget.spend(text.len()).map_err(|why| at.error(why))?;
-        }
+        let paid = if id.0 == 0 { 0 } else { text.len() };
+        self.budget.spend(paid).map_err(|why| at.error(why))?;
         self.sink.text(id, at, text);
         Ok(())
     }
 
     pub(crate) fn close(&mut self, id: StreamId, at: &Place<'_>) {
+        self.budget.close();
         self.sink.close(id, at);
     }
 
     pub(crate) fn cancel(&mut self, id: StreamId) {
+        self.budget.close();
         self.sink.cancel(id);
     }
 

@@ -57,9 +57,7 @@ impl Structure {
             }
             Plan::Form => Self::Form(Box::new(Form::new(depth))),
             Plan::Events => Self::Events(Box::new(Events::new(depth, place, ctx)?)),
-            Plan::Multipart(boundary) => {
-                Self::Multipart(Box::new(Multipart::new(boundary, depth)))
-            }
+            Plan::Multipart(boundary) => Self::Multipart(Box::new(Multipart::new(boundary, depth))),
             Plan::Frames(framing, coding) => {
                 if framing.text {
                     let framing = crate::plan::Framing { text: false, ..*framing };

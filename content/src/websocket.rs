@@ -38,11 +38,16 @@ pub enum Context {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A message begins; text or binary.
-    Begin { text: bool },
+    Begin {
+        text: bool,
+    },
     Data(&'a [u8]),
     End,
     /// A whole control frame: 8 close, 9 ping, 10 pong.
-    Control { opcode: u8, payload: &'a [u8] },
+    Control {
+        opcode: u8,
+        payload: &'a [u8],
+    },
 }
 
 /// Reads the frames of one side.

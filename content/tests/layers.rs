@@ -68,7 +68,10 @@ fn a_declared_coding_fails_hard() {
 #[test]
 fn a_body_without_a_byte_is_whole() {
     for encoding in ["gzip", "deflate", "br", "zstd", "aws-chunked", "nonsense"] {
-        assert_eq!(decode(&encoded("multipart/form-data; boundary=x", encoding), b"").result, Ok(()));
+        assert_eq!(
+            decode(&encoded("multipart/form-data; boundary=x", encoding), b"").result,
+            Ok(())
+        );
     }
 }
 
@@ -206,7 +209,8 @@ fn percent_entities_and_backslashes_in_text() {
 
 #[test]
 fn text_without_escapes_is_one_stream() {
-    for text in ["100% sure & certain; C:\\dir\\name + more", "a%", "b&am", "c\\", "d\\u12", "%%%4"] {
+    for text in ["100% sure & certain; C:\\dir\\name + more", "a%", "b&am", "c\\", "d\\u12", "%%%4"]
+    {
         let got = decode(&Media::of("text/plain"), text.as_bytes());
         let streams = got.streams.iter().filter(|stream| !stream.at.contains("backslash")).count();
         assert_eq!(streams, 1, "{text}: {}", got.list());
@@ -216,7 +220,8 @@ fn text_without_escapes_is_one_stream() {
 #[test]
 fn base64_and_hex_in_text() {
     let plain = base64(SECRET.as_bytes());
-    let lines = plain.as_bytes().chunks(20).map(|line| String::from_utf8_lossy(line)).collect::<Vec<_>>();
+    let lines =
+        plain.as_bytes().chunks(20).map(|line| String::from_utf8_lossy(line)).collect::<Vec<_>>();
     let hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
     for text in [
         plain.clone(),
@@ -231,7 +236,11 @@ fn base64_and_hex_in_text() {
         base64(&gzip(SECRET.as_bytes())),
         base64(&utf16(SECRET, false)),
         hex.to_uppercase(),
-        hex.as_bytes().chunks(20).map(|l| String::from_utf8_lossy(l)).collect::<Vec<_>>().join("\n"),
+        hex.as_bytes()
+            .chunks(20)
+            .map(|l| String::from_utf8_lossy(l))
+            .collect::<Vec<_>>()
+            .join("\n"),
         base64(hex.as_bytes()),
         format!("{{\"a\":\"{}\"}}", lines.join("\\n")),
         format!("var a = '{}';", lines.join("\\n")),
@@ -243,7 +252,8 @@ fn base64_and_hex_in_text() {
 
 #[test]
 fn words_and_digests_are_no_runs() {
-    let text = "internationalization of characteristically 0123456789abcdef0123456789abcdef01234567 x";
+    let text =
+        "internationalization of characteristically 0123456789abcdef0123456789abcdef01234567 x";
     let got = decode(&Media::of("text/plain"), text.as_bytes());
     assert_eq!(got.streams.len(), 1, "{}", got.list());
 }
@@ -261,13 +271,19 @@ fn charsets_declared_marked_or_shown() {
         ("text/plain", utf16(SECRET, true)),
         ("text/plain", [b"odd".as_slice(), &utf16(SECRET, true)].concat()),
         ("text/plain", utf32),
-        ("text/plain; charset=utf-7", b"project+ACA-zeus+ACAAbABhAHUAbgBjAGgAZQBz at dawn".to_vec()),
+        (
+            "text/plain; charset=utf-7",
+            b"project+ACA-zeus+ACAAbABhAHUAbgBjAGgAZQBz at dawn".to_vec(),
+        ),
         ("text/plain; charset=cp037x", Vec::new()),
     ] {
         let got = decode(&Media::of(of), &body);
         assert!(body.is_empty() || got.has(SECRET), "{of}: {}", got.list());
     }
-    let json = decode(&Media::of("application/json; charset=utf-16le"), &utf16("{\"a\":\"\\u0062é\"}", false));
+    let json = decode(
+        &Media::of("application/json; charset=utf-16le"),
+        &utf16("{\"a\":\"\\u0062é\"}", false),
+    );
     assert_eq!(json.at("body (UTF-16LE).a"), "bé");
     let shown = decode(&Media::of("application/json"), &utf16("{\"a\":\"\\u0062é\"}", false));
     assert_eq!(shown.at("body (UTF-16LE).a"), "bé");

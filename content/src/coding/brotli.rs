@@ -3,9 +3,7 @@
 use super::{Out, PIECE, Stop};
 use crate::error::Why;
 use crate::limits::Budget;
-use brotli_decompressor::{
-    BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc,
-};
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
 /// The tables and the piece of one decoder, beside its window.
 const TABLES: usize = 4 << 20;
@@ -59,12 +57,7 @@ impl Inner {
         Ok(Self { state, piece: Box::new([0; PIECE]), memory })
     }
 
-    fn push(
-        &mut self,
-        input: &[u8],
-        budget: &mut Budget,
-        out: &mut Out<'_>,
-    ) -> Result<bool, Stop> {
+    fn push(&mut self, input: &[u8], budget: &mut Budget, out: &mut Out<'_>) -> Result<bool, Stop> {
         let (mut left, mut at, mut total) = (input.len(), 0, 0);
         loop {
             let (mut room, mut wrote) = (PIECE, 0);
@@ -105,4 +98,3 @@ fn window_bits(first: u8) -> u32 {
         (n, _) => 17 + u32::from(n),
     }
 }
-

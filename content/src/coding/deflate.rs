@@ -70,10 +70,13 @@ impl Deflate {
         out: &mut Out<'_>,
     ) -> Result<(), Stop> {
         if self.inflate.is_none() {
-            let (Some(first), second) = (self.first.or(input.first().copied()), match self.first {
-                Some(_) => input.first(),
-                None => input.get(1),
-            }) else {
+            let (Some(first), second) = (
+                self.first.or(input.first().copied()),
+                match self.first {
+                    Some(_) => input.first(),
+                    None => input.get(1),
+                },
+            ) else {
                 return Ok(());
             };
             let Some(second) = second.copied() else {

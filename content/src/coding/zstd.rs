@@ -10,6 +10,8 @@ const WINDOW_LOG: u32 = 23;
 /// The largest window, two blocks, the tables and the piece.
 const MEMORY: usize = (8 << 20) + (512 << 10);
 
+const BLOCK_HEADER: usize = 3;
+
 #[derive(Default)]
 pub(crate) struct Zstd {
     inner: Option<Inner>,
@@ -20,8 +22,8 @@ pub(crate) struct Zstd {
 struct Inner {
     decoder: Decoder<'static>,
     piece: Box<[u8; PIECE]>,
-    /// Bytes of input up to the end of the block: one block at a time, so that what stands before a
-    /// damaged block is put out however the input was cut.
+    /// Bytes of input up to the end of the block or of its header: one at a time, so that what stands
+    /// before a damaged block is put out however the input was cut.
     wants: usize,
 }
 
@@ -83,7 +85,11 @@ impl Inner {
             if !text.is_empty() {
                 out(text, budget)?;
             }
-            self.wants = status.remaining.max(1);
+            // The hint covers the header of the next block.
+            self.wants = match status.remaining {
+                block @ 4.. => block - BLOCK_HEADER,
+                header => header.max(1),
+            };
             let ended = status.remaining == 0;
             if ended || (taken == piece.len() && status.bytes_written < PIECE) {
                 return Ok((taken, ended));

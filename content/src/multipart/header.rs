@@ -21,10 +21,7 @@ impl Header {
     /// Reads a block of fields; folded lines (RFC 5322 §2.2.3) are one.
     pub(super) fn parse(block: &[u8]) -> Result<Self, DecodeError> {
         let text = String::from_utf8_lossy(block);
-        let unfolded = text
-            .replace("\r\n", "\n")
-            .replace("\n ", " ")
-            .replace("\n\t", " ");
+        let unfolded = text.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", " ");
         let mut header = Self::default();
         let mut typed = Vec::new();
         for (count, line) in unfolded.lines().enumerate() {

@@ -112,12 +112,7 @@ impl Track {
 
     /// Begins to decode where what is held looks like text, whatever stands before it up to three
     /// characters.
-    fn test(
-        &mut self,
-        depth: u8,
-        place: &Place<'_>,
-        ctx: &mut Ctx<'_>,
-    ) -> Result<(), DecodeError> {
+    fn test(&mut self, depth: u8, place: &Place<'_>, ctx: &mut Ctx<'_>) -> Result<(), DecodeError> {
         let skips = match self.alphabet {
             Alphabet::Base64 => 0..4,
             Alphabet::Hex => 0..2,
@@ -182,9 +177,7 @@ impl Track {
             self.begin(0, true, depth, place, ctx)?;
         }
         match self.open.take() {
-            Some(mut open) => {
-                open.node.finish(&place.step(Step::Layer(self.alphabet.name())), ctx)
-            }
+            Some(mut open) => open.node.finish(&place.step(Step::Layer(self.alphabet.name())), ctx),
             None => Ok(()),
         }
     }

@@ -59,9 +59,8 @@ impl Decoded {
 
     /// Where a stream other than the body holds the text.
     pub fn find(&self, text: &str) -> Option<&str> {
-        let holds = |stream: &&Stream| {
-            stream.text.windows(text.len()).any(|one| one == text.as_bytes())
-        };
+        let holds =
+            |stream: &&Stream| stream.text.windows(text.len()).any(|one| one == text.as_bytes());
         self.streams.iter().find(holds).map(|stream| stream.at.as_str())
     }
 

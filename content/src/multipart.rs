@@ -17,6 +17,8 @@ use memchr::memchr2;
 
 /// Longest header of a part.
 const MAX_HEADER: usize = 16 << 10;
+/// White space behind a delimiter, with the line break before it.
+const MAX_PADDING: usize = 64;
 
 pub(crate) struct Multipart {
     delimiter: Vec<u8>,
@@ -40,10 +42,36 @@ enum State {
     Break,
     /// At the begin of a line, as far as it is the delimiter.
     Delimiter,
-    /// Behind a delimiter, up to the end of its line. Hyphens that were read.
-    Rest(u8),
+    /// Behind a delimiter, up to the end of its line.
+    Rest(Rest),
     Header,
     Closed,
+}
+
+/// What was read behind a delimiter: only hyphens and white space may stand there, or it is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    Hyphen,
+    Hyphens,
+    Padding { closes: bool },
+}
+
+impl Rest {
+    fn then(self, byte: u8) -> Option<Self> {
+        Some(match (self, byte) {
+            (Self::Nothing, b'-') => Self::Hyphen,
+            (Self::Hyphen, b'-') => Self::Hyphens,
+            (Self::Nothing, b' ' | b'\t' | b'\r') => Self::Padding { closes: false },
+            (Self::Hyphens, b' ' | b'\t' | b'\r') => Self::Padding { closes: true },
+            (Self::Padding { closes }, b' ' | b'\t' | b'\r') => Self::Padding { closes },
+            _ => return None,
+        })
+    }
+
+    fn closes(self) -> bool {
+        matches!(self, Self::Hyphens | Self::Padding { closes: true })
+    }
 }
 
 impl Multipart {
@@ -102,11 +130,15 @@ impl Multipart {
                     self.held.push(byte);
                     self.matched += 1;
                     if self.matched == self.delimiter.len() {
-                        self.end_part(place, ctx)?;
-                        self.state = State::Rest(0);
+                        self.state = State::Rest(Rest::Nothing);
                     }
                 }
-                State::Rest(hyphens) => self.state = self.behind_delimiter(hyphens, byte),
+                State::Rest(rest) => {
+                    if !self.behind_delimiter(rest, byte, place, ctx)? {
+                        self.no_delimiter(place, ctx)?;
+                        continue;
+                    }
+                }
                 State::Header => self.in_header(byte, place, ctx)?,
                 State::Closed => return Ok(()),
             }
@@ -137,17 +169,26 @@ impl Multipart {
         done
     }
 
-    fn behind_delimiter(&mut self, hyphens: u8, byte: u8) -> State {
-        match (hyphens, byte) {
-            (0, b'-') => State::Rest(1),
-            (1, b'-') => State::Closed,
-            (_, b'\n') => {
-                self.number = self.number.saturating_add(1);
-                self.header.clear();
-                State::Header
-            }
-            _ => State::Rest(2),
+    /// Whether the delimiter still is one.
+    fn behind_delimiter(
+        &mut self,
+        rest: Rest,
+        byte: u8,
+        place: &Place<'_>,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<bool, DecodeError> {
+        if byte == b'\n' && rest != Rest::Hyphen {
+            self.end_part(place, ctx)?;
+            self.number = self.number.saturating_add(1);
+            self.header.clear();
+            self.state = if rest.closes() { State::Closed } else { State::Header };
+            return Ok(true);
         }
+        let room = self.held.len() < self.delimiter.len() + MAX_PADDING;
+        let Some(rest) = rest.then(byte).filter(|_| room) else { return Ok(false) };
+        self.held.push(byte);
+        self.state = State::Rest(rest);
+        Ok(true)
     }
 
     fn end_part(&mut self, place: &Place<'_>, ctx: &mut Ctx<'_>) -> Result<(), DecodeError> {
@@ -201,13 +242,15 @@ impl Multipart {
 
     pub(crate) fn finish(
         &mut self,
-        _place: &Place<'_>,
-        _ctx: &mut Ctx<'_>,
+        place: &Place<'_>,
+        ctx: &mut Ctx<'_>,
     ) -> Result<(), DecodeError> {
-        if self.begun && self.state != State::Closed {
-            return Err(DecodeError::new("multipart", Why::Truncated));
+        match self.state {
+            State::Rest(rest) if rest.closes() => self.end_part(place, ctx),
+            State::Closed => Ok(()),
+            _ if !self.begun => Ok(()),
+            _ => Err(DecodeError::new("multipart", Why::Truncated)),
         }
-        Ok(())
     }
 }
 

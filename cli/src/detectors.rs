@@ -169,7 +169,8 @@ fn test(args: &TestArgs) -> Result<ExitCode> {
     };
     let mut input = open(&args.file)?;
     let mut finder = Finder::new(&set);
-    let mut shown = Shown { set: &set, window: Window::default(), found: 0, out: io::stdout().lock() };
+    let mut shown =
+        Shown { set: &set, window: Window::default(), found: 0, out: io::stdout().lock() };
     let mut chunk = vec![0; CHUNK];
     loop {
         let length = input.read(&mut chunk).context("the file cannot be read")?;

@@ -60,6 +60,18 @@ impl Media {
         Ok(if codings.is_empty() { inner } else { Plan::Coded(codings, Box::new(inner)) })
     }
 
+    /// Whether a declared coding compresses, so that reading it needs windows of memory.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        let lists = [&self.content_encoding, &self.transfer_encoding, &self.message_encoding];
+        lists.into_iter().flatten().flat_map(|list| list.split(',')).any(|name| {
+            !matches!(
+                name.trim().to_ascii_lowercase().as_str(),
+                "" | "identity" | "chunked" | "aws-chunked"
+            )
+        })
+    }
+
     /// In the order in which they were applied. `aws-chunked` frames what is sent and is the last,
     /// wherever it is listed.
     fn codings(&self) -> Result<Vec<Coding>, DecodeError> {

@@ -11,6 +11,7 @@ pub mod body;
 pub mod cluster;
 pub mod code;
 pub mod compile;
+pub mod content;
 pub mod decide;
 mod decision;
 pub mod detect;

@@ -43,13 +43,13 @@ impl CustomDetector {
 }
 
 /// A compiled custom detector.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Compiled {
     member: usize,
     kind: Kind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Kind {
     Pattern(Box<Pattern>),
     Tokens(Tokens),
@@ -71,13 +71,13 @@ impl Compiled {
 }
 
 /// A custom detector at work on one stream.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Hunt<'s> {
     member: usize,
     kind: HuntKind<'s>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum HuntKind<'s> {
     Pattern(PatternHunt<'s>),
     Tokens(TokenHunt<'s>),

@@ -32,7 +32,7 @@ pub struct Finding {
 }
 
 /// Looks for the detectors of a set in one stream. Holds at most 16 KiB of what was pushed before.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Finder<'s> {
     set: &'s Set,
     /// The last bytes of the stream, and the offset of the first of them. Offsets inside count from

@@ -22,7 +22,7 @@ static LIST: LazyLock<HashMap<u64, u16>> = LazyLock::new(|| {
 });
 
 /// Looks for phrases in a stream.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Phrases {
     /// Where to look next.
     next: u64,

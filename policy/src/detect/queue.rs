@@ -4,7 +4,7 @@
 use super::finder::Finding;
 
 /// Matches that are complete, and not yet reported because one that begins earlier may still come.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
     waiting: Vec<Waiting>,
     /// The end of the last finding that was reported.

@@ -16,7 +16,7 @@ const MAX_AUTOMATON: usize = 4 << 20;
 const ENDS: usize = 16;
 
 /// A compiled detector.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Shape {
     dfa: dense::DFA<Vec<u32>>,
     start: StateID,

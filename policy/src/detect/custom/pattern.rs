@@ -20,7 +20,7 @@ const MAX_AUTOMATON: usize = 2 << 20;
 
 type Dfa = dense::DFA<Vec<u32>>;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pattern {
     ends: Dfa,
     begins: Dfa,
@@ -28,7 +28,7 @@ pub(super) struct Pattern {
     longest: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PatternHunt<'s> {
     pattern: &'s Pattern,
     /// The next byte of whichever automaton runs.
@@ -42,7 +42,7 @@ pub(super) struct PatternHunt<'s> {
 }
 
 /// A match whose beginning is known.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Growing {
     start: u64,
     best: Option<u64>,

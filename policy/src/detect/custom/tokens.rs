@@ -101,14 +101,14 @@ fn lower(word: &[u8]) -> Vec<u8> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Tokens {
     /// Lengths of what is looked for, up to `MOST * MAX_WORD`.
     lengths: Vec<bool>,
     wanted: Wanted,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Wanted {
     /// Words, with one space between two.
     Keywords(HashSet<Vec<u8>>),
@@ -187,14 +187,14 @@ impl Tokens {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Token {
     start: u64,
     end: u64,
     text: Vec<u8>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct TokenHunt<'s> {
     tokens: &'s Tokens,
     /// The next byte.

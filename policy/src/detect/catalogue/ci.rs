@@ -93,7 +93,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         positive: &[
             "hvs.CAESVgJZmOYtQzn2zwv8ek3YS7Bfor9AuTWpUaGNNLrgiTNPa¦ICUMQiiak3PDrrA63HJUoyjpNiVRom8opaSC03EwaYl2e",
         ],
-        negative: &["hvs.CAESVgJZmOYtQzn2zwv8ek3YS7Bf"],
+        negative: &["hvs.CAESshort"],
         ..BASE
     },
     Detector {

@@ -32,6 +32,10 @@ pub(super) const GRAFANA: Check = sum("CRC-32", |text| {
         hex(sum).is_some_and(|sum| sum == crc32(front) || sum.swap_bytes() == crc32(front))
     })
 });
+pub(super) const OPENAI: Check = rule("signature in the middle", |text| {
+    let signature = text.windows(8).position(|part| part == b"T3BlbkFJ");
+    signature.is_some_and(|at| at >= 23 && at + 28 <= text.len())
+});
 pub(super) const AZURE_DEVOPS: Check = rule("signature AZDO", |text| text.len() == 84);
 pub(super) const MAILCHIMP: Check = rule("data centre", |text| digits_in(text) > 2);
 pub(super) const DISCORD: Check = rule("id in base64", |text| {
@@ -97,7 +101,7 @@ fn digits_in(text: &[u8]) -> usize {
 /// Whether letters and digits are mixed as in a random token.
 fn is_mixed(text: &[u8]) -> bool {
     let letters = text.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    digits_in(text) >= 2 && letters >= 2 && entropy(text) >= 3.0
+    digits_in(text) >= 1 && letters >= 2 && entropy(text) >= 3.0
 }
 
 fn trimmed(text: &[u8]) -> &[u8] {

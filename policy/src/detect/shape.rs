@@ -1,11 +1,11 @@
 //! The automaton of a detector, run from where a match may begin, as far as there are bytes.
 
 use super::detector::{Check, Detector, Edge};
-use regex_automata::Anchored;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
+use regex_automata::{Anchored, MatchKind};
 
 /// Nothing is longer than this, in bytes.
 pub const LONGEST: usize = 16 << 10;
@@ -61,6 +61,7 @@ impl Shape {
             .configure(
                 dense::Config::new()
                     .start_kind(StartKind::Anchored)
+                    .match_kind(MatchKind::All)
                     .accelerate(false)
                     .dfa_size_limit(Some(MAX_AUTOMATON))
                     .determinize_size_limit(Some(4 * MAX_AUTOMATON)),

@@ -221,7 +221,7 @@ fn custom() -> Vec<CustomDetector> {
     let named = |name: &str| CustomDetector { name: name.to_owned(), ..CustomDetector::default() };
     vec![
         CustomDetector {
-            pattern: Some(r"zo+|[0-9]{4} [0-9]{2,}|\bssn\b|a.{0,9}b".into()),
+            pattern: Some(r"zo+|[0-9]{4} [0-9]{2,}|(?-u:\b)ssn(?-u:\b)|a[0-9 ]{0,4}b".into()),
             ..named("p")
         },
         CustomDetector { keywords: vec!["abandon zoo".into(), "token".into()], ..named("k") },

@@ -25,8 +25,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://api.slack.com/authentication/token-types",
         begin: Begin::Anchor { literals: &["xoxb-"], back: 0 },
         shape: "xoxb-[0-9]{10,13}-[0-9]{10,13}-[A-Za-z0-9]{20,34}",
-        positive: &["xoxb-966321¦705003-309983¦493431-YHeIic94DPAW¦bfKxaGf2fKZX"],
-        negative: &["xoxb-966321705003-309983493431-YHeIi"],
+        positive: &["xoxb-500330¦998349-343161¦728703-AWbfKxaGf2fK¦ZXVlulML93OX"],
+        negative: &["xoxb-500330998349-"],
         ..BASE
     },
     Detector {
@@ -39,9 +39,9 @@ pub(super) const DETECTORS: &[Detector] = &[
         },
         shape: "xox[pcsaor]-(?:[0-9]{10,13}-){2,3}[A-Za-z0-9]{20,64}",
         positive: &[
-            "xoxp-599323¦544190-210212¦746987-718333¦109251-0d9ef76f76e77359¦558ef115d35a3aa0",
+            "xoxp-441902¦102127-469877¦183331-092510¦647733-f76e77359558ef11¦5d35a3aa0089b0dd",
         ],
-        negative: &["xoxp-599323544190-210212746987-718333109251-0d9ef7"],
+        negative: &["xoxp-441902102127-4698771"],
         ..BASE
     },
     Detector {
@@ -51,9 +51,9 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["xapp-"], back: 0 },
         shape: "xapp-[0-9]-[A-Z0-9]{9,12}-[0-9]{10,13}-[a-f0-9]{64}",
         positive: &[
-            "xapp-1-AART7X¦A01QK-142572¦2368965-212d4a7d70373d6607bb4729605081b1¦616204114c03f60f89e1ad0ef42f9077",
+            "xapp-1-AQKHSI¦X3LJM-689651¦0162853-d70373d6607bb4729605081b16162041¦14c03f60f89e1ad0ef42f907729a6a7d",
         ],
-        negative: &["xapp-1-AART7XA01QK-1425722368965-212d4a7d70373d6607bb4729605081b"],
+        negative: &["xapp-1-AQKHSIX3LJM-6896510162853"],
         ..BASE
     },
     Detector {
@@ -63,11 +63,9 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["xoxe.xox", "xoxe-"], back: 0 },
         shape: r"xoxe(?:\.xox[bp])?-[0-9]-[A-Za-z0-9]{140,180}",
         positive: &[
-            "xoxe-1-3E41SVNqV5kOvoa0DI7YCKq294aWQyUprvFYaGxNtxhnFnQkgz1vVgWMYw53h1MeDouCmrPlf¦ED2IezV6IOSipLnljVlVF5ECwitG7rTsVWM9l6M4Q2YZbUqYmNDJJJyKMUWa2D7IKY576IFoo8",
+            "xoxe-1-0DI7YCKq294aWQyUprvFYaGxNtxhnFnQkgz1vVgWMYw53h1MeDouCmrPlfED2IezV6IOSipLn¦ljVlVF5ECwitG7rTsVWM9l6M4Q2YZbUqYmNDJJJyKMUWa2D7IKY576IFoo8XTy3pim8mpoPOzz",
         ],
-        negative: &[
-            "xoxe-1-3E41SVNqV5kOvoa0DI7YCKq294aWQyUprvFYaGxNtxhnFnQkgz1vVgWMYw53h1MeDouCmrPlfED2IezV6IOSipLnljVlVF5",
-        ],
+        negative: &["xoxe-1-0DI7YCKq294aWQyUprvFYaGxNtxhnFnQkgz1vVgWMYw5"],
         ..BASE
     },
     Detector {
@@ -77,7 +75,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["hooks.slack.com/"], back: 0 },
         shape: r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9]{8,12}/[A-Za-z0-9]{8,16}/[A-Za-z0-9]{20,32}(?:/[A-Za-z0-9]{20,32})?",
         positive: &[
-            "https://⟦hooks.slack.com¦/services/TXT8PO¦MDG43/BLTT5H¦RXISM/VjgfEIG83k20¦S8DUSNgbkBJT⟧",
+            "https://⟦hooks.slack.com¦/services/TMDG43¦LTT5H/BRXISM¦V965E/IG83k20S8DUS¦NgbkBJTbJlUP⟧",
         ],
         negative: &["https://hooks.slack.com/services/"],
         ..BASE
@@ -90,8 +88,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: r"[MNO][A-Za-z0-9]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}",
         check: Some(check::DISCORD),
         edge: Edge::Dash,
-        positive: &["MTE5MDQ4NzM2MTI4NTQ0NzY4¦.GbJlUP.psEug7oAoaPfsCIQIK4¦WlNbU04xGFMftk3awk3"],
-        negative: &["MTabcdefghijklmnopqrstuv.GS5FGe.BMHgyhbQKwqreQ44oxW¦eLl9RRm0ez3vYeAuhA4"],
+        positive: &["MTE5MDQ4NzM2MTI4NTQ0NzY4¦.GpsEug.7oAoaPfsCIQIK4WlNbU¦04xGFMftk3awk3S5FGe"],
+        negative: &["MTabcdefghijklmnopqrstuv.GBMHgy.hbQKwqreQ44oxWeLl9R¦Rm0ez3vYeAuhA4JS9KB"],
         ..BASE
     },
     Detector {
@@ -105,7 +103,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: r"discord(?:app)?\.com/api/webhooks/[0-9]{17,20}/[A-Za-z0-9_-]{60,90}",
         edge: Edge::Dash,
         positive: &[
-            "https://⟦discord.com¦/api/webhooks/242080026¦880009100/nPwZmqkMacMzwLPuFIY8lGQTS8tLvp1vAk¦ENNchFwYLLeVpMYly082Xw7NWpa6pNFbjJ⟧",
+            "https://⟦discord.com¦/api/webhooks/800268800¦091009369/qkMacMzwLPuFIY8lGQTS8tLvp1vAkENNch¦FwYLLeVpMYly082Xw7NWpa6pNFbjJYIw8b⟧",
         ],
         negative: &["https://discord.com/api/webhooks/"],
         ..BASE
@@ -117,8 +115,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Near(&["telegram", "bot token", "tg bot", "tg token", "bot"]),
         shape: "[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
         edge: Edge::Dash,
-        positive: &["TELEGRAM_BOT_TOKEN=⟦62600¦23769:AAWHQw7zphaprLkNcB¦3a8sj1Z0OoZdyJnRZ⟧"],
-        negative: &["number 29074¦68134:AAJe5qhDYT1Rn3rGcy¦yO0OXaztfmg8LxW8H"],
+        positive: &["TELEGRAM_BOT_TOKEN=⟦00237¦69514:AAw7zphaprLkNcB3a8¦sj1Z0OoZdyJnRZLn7⟧"],
+        negative: &["number 07468¦13427:AA5qhDYT1Rn3rGcyyO¦0OXaztfmg8LxW8Haw"],
         ..BASE
     },
     Detector {
@@ -128,7 +126,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["webhook.office.com/webhookb2/"], back: 0 },
         shape: r"webhook\.office\.com/webhookb2/[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}@[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}/IncomingWebhook/[a-f0-9]{32}/[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}",
         positive: &[
-            "https://example.⟦webhook.office.com¦/webhookb2/ddcf583f-5afb-42a0¦-a757-4c745edbc34d@04fc42f3-ed33-471a¦-ace7-a753c98b9514/IncomingWebhook/38d539cdac576e33¦d9475f0a618c8102/5b44a742-da57-420d¦-a01a-bcdf69bfd5c3⟧",
+            "https://example.⟦webhook.office.com¦/webhookb2/dcf583f5-afb8-4a05¦-a574-c745edbc34d0@4fc42f3e-d339-41ae¦-ae7a-753c98b95143/IncomingWebhook/8d539cdac576e33d¦9475f0a618c81025/b44a742d-a57f-40d7¦-a1ab-cdf69bfd5c3b⟧",
         ],
         negative: &["https://example.webhook.office.com/webhookb2/"],
         ..BASE
@@ -139,8 +137,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://www.twilio.com/docs/glossary/what-is-a-sid",
         begin: Begin::Near(&["twilio", "api key sid"]),
         shape: "SK[a-f0-9]{32}",
-        positive: &["TWILIO_API_KEY=⟦SKb395dede46ddfe0c¦5c3735522d0c5335⟧"],
-        negative: &["task: SKca7cbedea85da1fa¦2d999d036e246153"],
+        positive: &["TWILIO_API_KEY=⟦SK395dede46ddfe0c5¦c3735522d0c5335c⟧"],
+        negative: &["task: SKa7cbedea85da1fa2¦d999d036e2461531"],
         ..BASE
     },
     Detector {
@@ -149,8 +147,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://www.twilio.com/docs/iam/access-tokens",
         begin: Begin::Named(&["twilio auth token", "twilio token"]),
         shape: "[a-f0-9]{32}",
-        positive: &["TWILIO_AUTH_TOKEN=⟦18375ffa7b21afc5¦bc7ac15d1420b7f8⟧"],
-        negative: &["ETAG=1f5481d641747883¦d3725dcf4b9e0264"],
+        positive: &["TWILIO_AUTH_TOKEN=⟦8375ffa7b21afc5b¦c7ac15d1420b7f81⟧"],
+        negative: &["ETAG=f5481d641747883d¦3725dcf4b9e0264f"],
         ..BASE
     },
     Detector {
@@ -160,8 +158,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["SG."], back: 0 },
         shape: r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}",
         edge: Edge::Dash,
-        positive: &["SG.euMcg0EJEM3¦9Zwfo9CnB22.wImeZFKDyzuFUgvFtmA1m¦86AA040ZOAxdEAQt8sDkmk"],
-        negative: &["SG.euMcg0EJEM39Zwfo9CnB22.wImeZFKDyzuFUgvFtmA1"],
+        positive: &["SG.uMcg0EJEM39¦Zwfo9CnB22w.ImeZFKDyzuFUgvFtmA1m8¦6AA040ZOAxdEAQt8sDkmkh"],
+        negative: &["SG.uMcg0EJEM39Zwfo9CnB2"],
         ..BASE
     },
     Detector {
@@ -194,7 +192,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         positive: &[
             "xkeysib-faf341cfc00e0a7730da9421f6442776¦31f730e263f66aac27a65a39059862dd-EVN2ItU9¦UdDp2EiC",
         ],
-        negative: &["xkeysib-faf341cfc00e0a7730da9421f644277631f730e263f66aac27a"],
+        negative: &["xkeysib-faf341cfc00e0a7730da9"],
         ..BASE
     },
     Detector {

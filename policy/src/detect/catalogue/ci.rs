@@ -26,7 +26,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["CCIPAT_", "CCIPRJ_"], back: 0 },
         shape: "CCI(?:PAT|PRJ)_[A-Za-z0-9]{20,24}_[a-f0-9]{40}",
         positive: &["CCIPAT_XkY6p9y6laH¦i02KYGae0Z7_4e90dda104dbfae75dbf¦e7ad270ca053894d7188"],
-        negative: &["CCIPAT_XkY6p9y6laHi02KYGae0Z7_4e90dda104dbfae7"],
+        negative: &["CCIPAT_XkY6p9y6laHi02KY"],
         ..BASE
     },
     Detector {
@@ -36,7 +36,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["bkua_", "bkat_", "bkct_"], back: 0 },
         shape: "bk(?:ua|at|ct)_[A-Za-z0-9]{40,64}",
         positive: &["bkua_pqs52abyv4koxcyxjlpd¦wfc3l1xtz5vw4dswkn6z"],
-        negative: &["bkua_pqs52abyv4koxcyxjlpdwfc3l"],
+        negative: &["bkua_pqs52abyv4"],
         ..BASE
     },
     Detector {
@@ -57,7 +57,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["pat.", "sat."], back: 0 },
         shape: r"[ps]at\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}",
         positive: &["pat.pHo3egNR7AC¦5VkasIPFixH.f2e7163d34de¦cc77e8a87f94.v6VNaBqHy7¦iNEM4DyvQn"],
-        negative: &["pat.pHo3egNR7AC5VkasIPFixH.f2e7163d34decc77e8a87"],
+        negative: &["pat.pHo3egNR7AC5VkasIPFi"],
         ..BASE
     },
     Detector {
@@ -67,7 +67,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["squ_", "sqp_", "sqa_"], back: 0 },
         shape: "sq[upa]_[a-f0-9]{40}",
         positive: &["sqp_85d84d15eb87e26e1234¦edcb484f75b2371528c2"],
-        negative: &["sqp_85d84d15eb87e26e1234edcb4"],
+        negative: &["sqp_85d84d15eb"],
         ..BASE
     },
     Detector {
@@ -93,7 +93,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         positive: &[
             "hvs.CAESVgJZmOYtQzn2zwv8ek3YS7Bfor9AuTWpUaGNNLrgiTNPa¦ICUMQiiak3PDrrA63HJUoyjpNiVRom8opaSC03EwaYl2e",
         ],
-        negative: &["hvs.CAESVgJZmOYtQzn2zwv8ek3YS7Bfor9AuTWpUaGNNLrgiTNPaICUMQiiak3PD"],
+        negative: &["hvs.CAESshort"],
         ..BASE
     },
     Detector {
@@ -116,7 +116,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["pul-"], back: 0 },
         shape: "pul-[a-f0-9]{40}",
         positive: &["pul-f105dda55ddcb7ce8edc¦403a979b55f3be466c04"],
-        negative: &["pul-f105dda55ddcb7ce8edc403a9"],
+        negative: &["pul-f105dda55d"],
         ..BASE
     },
     Detector {
@@ -129,7 +129,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         },
         shape: r"dp\.(?:pt|ct|st|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}",
         positive: &["dp.pt.hqNkqyNJ5d94WFvagvXZR¦CrConXAl8l23lk4soN68LD"],
-        negative: &["dp.pt.hqNkqyNJ5d94WFvagvXZRCrCon"],
+        negative: &["dp.pt.hqNkqyNJ5d"],
         ..BASE
     },
     Detector {
@@ -144,7 +144,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "ops_eyJQBbLxLGQ3IJMCATUaoMlKaiL25GwAwJW379DbvqcnEOEUE86iXp0bi6RPch6QUtjSuVrDs0gPkyJ4ZkswzZUvRAKdvo6NsO3mG9T85iE6UqJ7bCf4fFLRwGkbN2I3aHxl2¦aQe2I8ygYLGRGGSr1kBZutfdH1l726k0qpx2K3QM4QG1C3v2C3RCmAYhfDIJSBAmOgJSGFUVSqpr6apJZrqXFU4aN1Qla00228rRhOQV8PV3yc8sBd3T78TjVwqK2eBezh",
         ],
         negative: &[
-            "ops_eyJQBbLxLGQ3IJMCATUaoMlKaiL25GwAwJW379DbvqcnEOEUE86iXp0bi6RPch6QUtjSuVrDs0gPkyJ4ZkswzZUvRAKdvo6NsO3mG9T85iE6UqJ7bCf4fFLRwGkbN2I3aHxl2aQe2I8ygYLGRGGSr1kBZutfdH1l726k0qpx2K3QM4",
+            "ops_eyJQBbLxLGQ3IJMCATUaoMlKaiL25GwAwJW379DbvqcnEOEUE86iXp0bi6RPch6QUtjSuVrDs0gPkyJ4Zkswz",
         ],
         ..BASE
     },
@@ -155,7 +155,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["A3-"], back: 0 },
         shape: "A3-[A-Z0-9]{6}-[A-Z0-9]{6}(?:-[A-Z0-9]{5}){4}",
         positive: &["A3-F9G0KQ-FPCY80-F12KT-9WHIV-1BEFG-3W9Q2"],
-        negative: &["A3-F9G0KQ-FPCY80-F12KT-9WH"],
+        negative: &["A3-F9G0KQ-FPC"],
         ..BASE
     },
     Detector {
@@ -180,7 +180,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         positive: &[
             "st.c8f2ae23b519¦346704f886cd.b675d5749aa39035¦289e9f7fa5760dbc.66002b29f53d3c20¦d3f8d36be38b2958",
         ],
-        negative: &["st.c8f2ae23b519346704f886cd.b675d5749aa39035289e9f7fa5760dbc.6"],
+        negative: &["st.c8f2ae23b519346704f886cd.b67"],
         ..BASE
     },
     Detector {
@@ -192,7 +192,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         positive: &[
             "dt0c01.3PC2YYRRYYNH¦V6W4BBXRBLO2.II5DLQNLXA3GIQMJ26O4LJK2RIPGF6SG¦DFKRX2KXNW5OX6P2IBF72W524CS7ALVK",
         ],
-        negative: &["dt0c01.3PC2YYRRYYNHV6W4BBXRBLO2.II5DLQNLXA3GIQMJ26O4LJK2RIPGF6SG"],
+        negative: &["dt0c01.3PC2YYRRYYNHV6W4BBXRBLO2."],
         ..BASE
     },
     Detector {
@@ -216,9 +216,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         positive: &[
             "glc_eyJxdMWStubIJFaqu36LrxJhL8voy9GG8AcDGuUkntpSPp4U0FRi6Mu8Y8kWSXd¦iyxJbmgjjFqH3QESUuc0WuidUS2fWMPTHN9dBJCZtjnamAWW24fBFIpvPWIj",
         ],
-        negative: &[
-            "glc_eyJxdMWStubIJFaqu36LrxJhL8voy9GG8AcDGuUkntpSPp4U0FRi6Mu8Y8kWSXdiyxJbmgjjFqH3QESU",
-        ],
+        negative: &["glc_eyJxdMWStubIJFaqu36LrxJhL8voy9GG8AcDGu"],
         ..BASE
     },
     Detector {
@@ -229,7 +227,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "NR(?:AK-[A-Z0-9]{27}|(?:II|IQ)-[A-Za-z0-9_-]{32}|RA-[a-f0-9]{42}|SP-[a-z]{2}[0-9]{2}[a-zA-Z0-9]{24,40})",
         edge: Edge::Dash,
         positive: &["NRAK-504FC3Q47V3DS¦S2PWL6JPYAUFGC"],
-        negative: &["NRAK-504FC3Q47V3DSS2P"],
+        negative: &["NRAK-504FC"],
         ..BASE
     },
     Detector {
@@ -240,7 +238,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "sntryu_[a-f0-9]{64}|sntrys_eyJ[A-Za-z0-9+/=_-]{80,400}",
         edge: Edge::Base64,
         positive: &["sntryu_1977e38e6c2948d3f196b0370f46df2d¦f203b2a035ad8f29be568ba9290cba1a"],
-        negative: &["sntryu_1977e38e6c2948d3f196b0370f46df2df203b2a0"],
+        negative: &["sntryu_1977e38e6c2948d3"],
         ..BASE
     },
     Detector {
@@ -251,7 +249,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "ph[xs]_[A-Za-z0-9]{40,60}",
         check: Some(check::MIXED),
         positive: &["phx_vU1Bj2raStNdRUdu1tZky¦M3XFea1925X88gdWSSxiED"],
-        negative: &["phx_vU1Bj2raStNdRUdu1tZkyM3XFea"],
+        negative: &["phx_vU1Bj2raStN"],
         ..BASE
     },
     Detector {
@@ -272,7 +270,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["hcaik_", "hcbik_", "hcamk_"], back: 0 },
         shape: "hc[a-z](?:ik|mk)_[A-Za-z0-9]{32,64}",
         positive: &["hcaik_01aix8iwuhjlxdg2gqlprp7iw2mvvo¦s7up035xbkallnrk0zkadnfr1nw6"],
-        negative: &["hcaik_01aix8iwuhjlxdg2gqlprp7iw2mvvos7up03"],
+        negative: &["hcaik_01aix8iwuhjlxdg"],
         ..BASE
     },
     Detector {
@@ -282,7 +280,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["pnu_", "pnb_"], back: 0 },
         shape: "pn[ub]_[A-Za-z0-9]{36}",
         positive: &["pnu_cCiQV2Pr1Weg7LC0Ej¦E3SFu2EQYe48kbylSF"],
-        negative: &["pnu_cCiQV2Pr1Weg7LC0EjE3SF"],
+        negative: &["pnu_cCiQV2Pr1"],
         ..BASE
     },
     Detector {
@@ -293,7 +291,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "tk-us-[A-Za-z0-9_-]{48}",
         edge: Edge::Dash,
         positive: &["tk-us-TOiWyaC6WcVbpMFm6fD294iu¦BCrroM9oNNFZ6wSIQJ41Qbec"],
-        negative: &["tk-us-TOiWyaC6WcVbpMFm6fD294iuBCrroM"],
+        negative: &["tk-us-TOiWyaC6WcVb"],
         ..BASE
     },
     Detector {
@@ -303,7 +301,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["ico-"], back: 0 },
         shape: "ico-[A-Za-z0-9]{32}",
         positive: &["ico-tpSXSb3hElUXIhK9¦3c9Sb7Ajai65oLNv"],
-        negative: &["ico-tpSXSb3hElUXIhK93c9S"],
+        negative: &["ico-tpSXSb3h"],
         ..BASE
     },
 ];

@@ -63,9 +63,10 @@ pub(super) const DETECTORS: &[Detector] = &[
             "aws security token",
             "x amz security token",
         ]),
-        shape: "[A-Za-z0-9/+]{100,2048}={0,2}",
+        shape: "[A-Za-z0-9/+]{100,}={0,2}",
         check: Some(check::MIXED),
         edge: Edge::Base64,
+        longest: 2048,
         positive: &[
             "AWS_SESSION_TOKEN=⟦IQoJb3JpZ2luOweSGJ7QhO90hZKBACcqtlRkDSMVM8xRVJzdW5ReolxY8Cfi31jytGyXLZFpQIIfPyG64TpsqQL1kqON8Ijxsdm0jV4xhoDTSNql¦4kttZRPzbZOuq9n5uBAlos5oaVp7DXAMZPVlj0zX6MAuHhtZ9sVkrIDqzHuSbzC3qAmHF5B27Ql37T0KQGc3svt3U1MjNKb1zwLm⟧",
         ],
@@ -86,9 +87,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         positive: &[
             "ABSK¦QmVkcm9ja0FQSUtleSVgimSKfK8DI05iOiBGaeZRM8pQbcb64FOHoTQXbNKV5l2jcnWZdF5OT¦wHwFs27WDENjcaNPi2pe22P8wzR7sE0aLsJ20BiCJ8f6TCGQjMdDkty=",
         ],
-        negative: &[
-            "ABSKQmVkcm9ja0FQSUtleSVgimSKfK8DI05iOiBGaeZRM8pQbcb64FOHoTQXbNKV5l2jcnWZdF5OTwHwFs27WDEN",
-        ],
+        negative: &["ABSKQmVkcm9ja0FQSUtleSVgimSKfK8DI05iOiBGaeZR"],
         ..BASE
     },
     Detector {
@@ -98,7 +97,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["amzn.mws."], back: 0 },
         shape: r"amzn\.mws\.[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}",
         positive: &["amzn.mws.b2e58846-831c-42db¦-a09d-fb27645b7a90"],
-        negative: &["amzn.mws.b2e58846-831c-42db-a0"],
+        negative: &["amzn.mws.b2e588"],
         ..BASE
     },
     Detector {
@@ -121,7 +120,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         edge: Edge::Dash,
         longest: 2048,
         positive: &["ya29.a0ldXVCNO8hU9LNSKM7wqnJZM7pKYSk5¦Th7AoR2IDtN80QKzC0W7NJN7CHnAac"],
-        negative: &["ya29.a0ldXVCNO8hU9LNSKM7wqnJZM7pKYSk5Th7AoR2"],
+        negative: &["ya29.a0ldXVCNO8hU9LNSK"],
         ..BASE
     },
     Detector {
@@ -132,7 +131,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "GOCSPX-[A-Za-z0-9_-]{28}",
         edge: Edge::Dash,
         positive: &["GOCSPX-uahYaYoFDlLKPi¦PvISTZfdvVWJJ2"],
-        negative: &["GOCSPX-uahYaYoFDlLKPiPv"],
+        negative: &["GOCSPX-uahY"],
         ..BASE
     },
     Detector {
@@ -211,7 +210,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["dop_v1_", "doo_v1_", "dor_v1_"], back: 0 },
         shape: "do[opr]_v1_[a-f0-9]{64}",
         positive: &["dop_v1_156e8bed2a0294d8faf5bb5155cd5d89¦80205bea3ce36a4413ff1365a1667b4e"],
-        negative: &["dop_v1_156e8bed2a0294d8faf5bb5155cd5d8980205bea"],
+        negative: &["dop_v1_156e8bed2a0294d8"],
         ..BASE
     },
     Detector {
@@ -221,7 +220,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["cfk_", "cfut_", "cfat_"], back: 0 },
         shape: "cf(?:k|ut|at)_[A-Za-z0-9]{40}[a-f0-9]{8}",
         positive: &["cfut_Rh29XixpWyt1M0qlF2yR¦kwUMRFPV0sbzYHLlbwoEee5f¦47e8"],
-        negative: &["cfut_Rh29XixpWyt1M0qlF2yRkwUMRFPV0s"],
+        negative: &["cfut_Rh29XixpWyt1"],
         ..BASE
     },
     Detector {
@@ -233,9 +232,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         positive: &[
             "v1.0-13a6d3569ebb¦85df49b48847-75eed1a9ec302011936fed2c9af2964e93e1d386930b6e38a0be18e6321f91ee7e102cff6¦21a857d0cd935ed957b43dbe5d3bbb77bab78233fa7eedabede16d336a1c5f03a7cc3e87d",
         ],
-        negative: &[
-            "v1.0-13a6d3569ebb85df49b48847-75eed1a9ec302011936fed2c9af2964e93e1d386930b6e38a0be18e6321f91ee7e102cff621a857d0cd935e",
-        ],
+        negative: &["v1.0-13a6d3569ebb85df49b48847-75eed1a9ec302011936fed2c9af2"],
         ..BASE
     },
     Detector {
@@ -245,7 +242,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["LTAI"], back: 0 },
         shape: "LTAI[A-Za-z0-9]{17,21}",
         positive: &["LTAI5tpRvMmFUrj¦KrKvlD2b9"],
-        negative: &["LTAI5tpRvMmFUrjK"],
+        negative: &["LTAI5tpR"],
         ..BASE
     },
     Detector {
@@ -255,7 +252,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["AKID"], back: 0 },
         shape: "AKID[A-Za-z0-9]{32}",
         positive: &["AKIDopN1TM54wiky4zrq¦ym6lk5HHpnlXcrq7"],
-        negative: &["AKIDopN1TM54wiky4zrqym6l"],
+        negative: &["AKIDopN1TM54"],
         ..BASE
     },
     Detector {
@@ -266,7 +263,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "SCW[A-Z0-9]{17}",
         check: Some(check::MIXED_DIGITS),
         positive: &["SCWNPK4O3J6¦P47EVCCNO"],
-        negative: &["SCWNPK4O3J6P4"],
+        negative: &["SCWNPK"],
         ..BASE
     },
     Detector {
@@ -277,7 +274,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "AQVN[A-Za-z0-9_-]{35,38}",
         edge: Edge::Dash,
         positive: &["AQVNdccZw7cNzVIo2PCwJ5¦vrw8OVZqpYGgCpxBHG"],
-        negative: &["AQVNdccZw7cNzVIo2PCwJ5vrw8"],
+        negative: &["AQVNdccZw7cNz"],
         ..BASE
     },
     Detector {
@@ -288,7 +285,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "HRKU-[A-Za-z0-9_-]{36,60}",
         edge: Edge::Dash,
         positive: &["HRKU-AAPIb8esjh35ITgpuY1pGdeciVswa0z¦7O0GfrlDlTdxLPkM4n01FhM49X2IT"],
-        negative: &["HRKU-AAPIb8esjh35ITgpuY1pGdeciVswa0z7O0Gfrl"],
+        negative: &["HRKU-AAPIb8esjh35ITgp"],
         ..BASE
     },
     Detector {
@@ -302,9 +299,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         positive: &[
             "fm2_4AKTmLjMbQhdy1hJ9sShLjiapkNberu3fmZ6xBpiazvNFuP5Zb37XPFubjMoVwtXaHg3XXcYi3zVnWx4¦v810vuWUo25hmCYjzSbYyUfji9jYV1R965Uq4U6RrsiinWEu9c0KibccorVShVT55I4YPQPVfdUfFJ3O",
         ],
-        negative: &[
-            "fm2_4AKTmLjMbQhdy1hJ9sShLjiapkNberu3fmZ6xBpiazvNFuP5Zb37XPFubjMoVwtXaHg3XXcYi3zVnWx4v810vuWUo25hmCYjzSbYyUfji",
-        ],
+        negative: &["fm2_4AKTmLjMbQhdy1hJ9sShLjiapkNberu3fmZ6xBpiazvNFuP5Zb"],
         ..BASE
     },
     Detector {
@@ -315,7 +310,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "vc[piark]_[A-Za-z0-9]{24,60}",
         check: Some(check::MIXED),
         positive: &["vcp_Rp0YR58DGYZgkzZRzguttbN67S5G¦AJU7ccBheAkHL63mqashOI7OUlTN"],
-        negative: &["vcp_Rp0YR58DGYZgkzZRzguttbN67S5GAJU7ccBh"],
+        negative: &["vcp_Rp0YR58DGYZgkzZR"],
         ..BASE
     },
     Detector {
@@ -325,7 +320,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["nfp_", "nfc_", "nfo_", "nfb_"], back: 0 },
         shape: "nf[pcob]_[A-Za-z0-9]{36}",
         positive: &["nfp_GymZkC72nuhcJpKK87¦U3sYSdLTvYLYasAWDM"],
-        negative: &["nfp_GymZkC72nuhcJpKK87U3sY"],
+        negative: &["nfp_GymZkC72n"],
         ..BASE
     },
     Detector {
@@ -336,7 +331,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "rnd_[A-Za-z0-9]{28,40}",
         check: Some(check::MIXED),
         positive: &["rnd_hTpiUlOxCICTGN¦9ApwoW7HiwCt7C"],
-        negative: &["rnd_hTpiUlOxCICTGN9Ap"],
+        negative: &["rnd_hTpiUl"],
         ..BASE
     },
     Detector {
@@ -350,7 +345,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "sbp_61b6481fe53e11d53bae¦e7fba43366f087674507",
             "sb_secret_vEdgYcweEl28bSB¦VIirCF5oiaa6c6JI",
         ],
-        negative: &["sbp_61b6481fe53e11d53baee7fba"],
+        negative: &["sbp_61b6481fe5"],
         ..BASE
     },
     Detector {
@@ -361,7 +356,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{32,64}",
         edge: Edge::Dash,
         positive: &["pscale_tkn_GjV2X978ppJEbzR1YjEdg¦3vkjHAlCSWB4b8mu7bTBA8"],
-        negative: &["pscale_tkn_GjV2X978ppJEbzR1YjEdg3vkj"],
+        negative: &["pscale_tkn_GjV2X97"],
         ..BASE
     },
     Detector {
@@ -371,7 +366,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["napi_"], back: 0 },
         shape: "napi_[a-z0-9]{64}",
         positive: &["napi_y2l341iya6zjw1jeyewuz7x6v4sr2cxg¦sjkkmgf0yd0q52lqzkxncd80p75ikdbr"],
-        negative: &["napi_y2l341iya6zjw1jeyewuz7x6v4sr2cxgsjkkmgf0y"],
+        negative: &["napi_y2l341iya6zjw1jeye"],
         ..BASE
     },
     Detector {
@@ -382,7 +377,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "mdb_sa_sk_[A-Za-z0-9_-]{40}",
         edge: Edge::Dash,
         positive: &["mdb_sa_sk_v3mlwu5HvcuGCEa1gn6W¦ptP928J52sYeJTQLQXHm"],
-        negative: &["mdb_sa_sk_v3mlwu5HvcuGCEa1gn6WptP"],
+        negative: &["mdb_sa_sk_v3mlwu"],
         ..BASE
     },
     Detector {
@@ -392,7 +387,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["dapi", "dose", "dosp"], back: 0 },
         shape: "(?:dapi|dose|dosp)[a-f0-9]{32}(?:-[0-9])?",
         positive: &["dapifec86b8317783c06¦7ff843d68f5d0eb5"],
-        negative: &["dapifec86b8317783c067ff8"],
+        negative: &["dapifec86b83"],
         ..BASE
     },
 ];

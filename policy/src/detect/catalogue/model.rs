@@ -24,13 +24,15 @@ pub(super) const DETECTORS: &[Detector] = &[
         doc: "OpenAI keys of projects, service accounts, administrators and users",
         source: "https://platform.openai.com/docs/api-reference/authentication",
         begin: Begin::Anchor { literals: &["sk-"], back: 0 },
-        shape: "sk-(?:(?:proj|svcacct|admin|None)-)?[A-Za-z0-9_-]{20,90}T3BlbkFJ[A-Za-z0-9_-]{20,90}",
+        shape: "sk-[A-Za-z0-9_-]{48,}",
+        check: Some(check::OPENAI),
         edge: Edge::Dash,
+        longest: 256,
         positive: &[
             "sk-UoaHs0BTVd¦7WuUhsqVF6T3Blbk¦FJYQUk90Wk1U¦qwJP85B7V9",
             "sk-proj-yMpcDYqlwra4acpuPMIq0ydan4lxk9PvLhIKW¦LOGvvkjel7MVMSSzRQupWJEiFpg8f4czU2lBXT3Blbk¦FJDoEObZjoX3n7Mum9VU83nKE8BdTUNMItHMhhV¦ka6dCop6XhqHZa1zZpDiDqRthBTfrU6fXSKag",
         ],
-        negative: &["sk-proj-8oS70x5jSwjdoLCI84X3¦BWk1hAHSC2gElonPQWZ4"],
+        negative: &["sk-proj-8oS70x5jSwjdoLCI84X3BWk1hAHSC2¦gElonPQWZ4bjddNpv41WnHj9EtwfKh"],
         ..BASE
     },
     Detector {
@@ -41,7 +43,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "sk-ant-(?:api|admin|oat|ort|sid)[0-9]{2}-[A-Za-z0-9_-]{80,120}",
         edge: Edge::Dash,
         positive: &[
-            "sk-ant-api03-bjddNpv41WnHj9EtwfKh6WCEWWqTlKnSWwJPkfHmjYpj3g¦wqLNbLtY7efxpKfG6oTbvFZyBNf308u8ZzLmVG9iBegBVa1AA",
+            "sk-ant-api03-6WCEWWqTlKnSWwJPkfHmjYpj3gwqLNbLtY7efxpKfG6oTb¦vFZyBNf308u8ZzLmVG9iBegBVa1Q4SKZVJq93jtGuUn4qJ6AA",
         ],
         negative: &["sk-ant-api03-short"],
         ..BASE
@@ -52,8 +54,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://huggingface.co/docs/hub/security-tokens",
         begin: Begin::Anchor { literals: &["hf_", "api_org_"], back: 0 },
         shape: "(?:hf_|api_org_)[A-Za-z]{34}",
-        positive: &["hf_QSKZVJqjtGuUnqJGb¦LrATcFDyxSOOgpvuR"],
-        negative: &["hf_VQSgnziHBTpjwOAZ¦JjgSPwDzpHDPJggVR"],
+        positive: &["hf_GbLrATcFDyxSOOgpv¦uRVQSgnziHBTpjwOA"],
+        negative: &["hf_ZJjgSPwDzpHDPJgg¦VRFsIIVEMhrbzfSdM"],
         ..BASE
     },
     Detector {
@@ -62,8 +64,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://replicate.com/docs/topics/security/api-tokens",
         begin: Begin::Anchor { literals: &["r8_"], back: 0 },
         shape: "r8_[A-Za-z0-9]{37}",
-        positive: &["r8_FsIIV6EMhrb9zfSdMI¦LtTTGP5fQWlg4moTp0L"],
-        negative: &["r8_FsIIV6EMhrb9zfSdMILtTTG"],
+        positive: &["r8_ILtTTGP5fQWlg4moTp¦0LJZae7hZn0vHjJavui"],
+        negative: &["r8_ILtTTGP5fQ"],
         ..BASE
     },
     Detector {
@@ -72,8 +74,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://console.groq.com/docs/quickstart",
         begin: Begin::Anchor { literals: &["gsk_"], back: 0 },
         shape: "gsk_[A-Za-z0-9]{52}",
-        positive: &["gsk_JZae7hZn0vHjJavui5DgSWuXXb¦HkP5kHF1Et4tIEK0G2M0zS92lJ"],
-        negative: &["gsk_JZae7hZn0vHjJavui5DgSWuXXbHkP5kHF"],
+        positive: &["gsk_5DgSWuXXbHkP5kHF1Et4tIEK0G¦2M0zS92lJBzRXIhYc3TjznJIXU"],
+        negative: &["gsk_5DgSWuXXbHkP5k"],
         ..BASE
     },
     Detector {
@@ -82,8 +84,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://docs.perplexity.ai/guides/getting-started",
         begin: Begin::Anchor { literals: &["pplx-"], back: 0 },
         shape: "pplx-[A-Za-z0-9]{48}",
-        positive: &["pplx-BzRXIhYc3TjznJIXUjsHmpM4¦TUCUR9nG5IpdiJcanYERkVfa"],
-        negative: &["pplx-BzRXIhYc3TjznJIXUjsHmpM4TUCUR9"],
+        positive: &["pplx-jsHmpM4TUCUR9nG5IpdiJcan¦YERkVfaFKaLMy07famNmcpFh"],
+        negative: &["pplx-jsHmpM4TUCUR"],
         ..BASE
     },
     Detector {
@@ -93,9 +95,9 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["xai-"], back: 0 },
         shape: "xai-[A-Za-z0-9]{80}",
         positive: &[
-            "xai-FKaLMy07famNmcpFhE8aZZ7cfwIo2iNV1zFUVsHW¦J8yXeuOlBvM4FzCNIv90yDHK2hN2l5M7cfJknGYG",
+            "xai-E8aZZ7cfwIo2iNV1zFUVsHWJ8yXeuOlBvM4FzCNI¦v90yDHK2hN2l5M7cfJknGYG7t2fSMeSoO1ekQZ08",
         ],
-        negative: &["xai-FKaLMy07famNmcpFhE8aZZ7cfwIo2iNV1zFUVsHWJ8yXeuOlBvM4"],
+        negative: &["xai-E8aZZ7cfwIo2iNV1zFUVsHWJ"],
         ..BASE
     },
     Detector {
@@ -104,8 +106,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://openrouter.ai/docs/api-reference/authentication",
         begin: Begin::Anchor { literals: &["sk-or-"], back: 0 },
         shape: "sk-or-v1-[a-f0-9]{64}",
-        positive: &["sk-or-v1-f96f97f8c7b70d3b322f199ecfac7e2e¦0ba544c902d84bbc834da099f8d79865"],
-        negative: &["sk-or-v1-f96f97f8c7b70d3b322f199ecfac7e2e0ba544c"],
+        positive: &["sk-or-v1-7b70d3b322f199ecfac7e2e0ba544c90¦2d84bbc834da099f8d7986522444076b"],
+        negative: &["sk-or-v1-7b70d3b322f199e"],
         ..BASE
     },
     Detector {
@@ -114,8 +116,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://api-docs.deepseek.com/",
         begin: Begin::Anchor { literals: &["sk-"], back: 0 },
         shape: "sk-[a-f0-9]{32}",
-        positive: &["sk-22444076b54f1d68¦02289844a0c3c557"],
-        negative: &["sk-7365ddda8dc55fed¦b5117055faa8e88a6"],
+        positive: &["sk-54f1d6802289844a¦0c3c5577365ddda8"],
+        negative: &["sk-dc55fedb5117055f¦aa8e88a6eafea101f"],
         ..BASE
     },
     Detector {
@@ -125,8 +127,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["tgp_v1_"], back: 0 },
         shape: "tgp_v1_[A-Za-z0-9_-]{43}",
         edge: Edge::Dash,
-        positive: &["tgp_v1_dVf4ct8VC4hnhxBgwCpfh¦wj82RUEwEaxQNmnpKwswj9"],
-        negative: &["tgp_v1_dVf4ct8VC4hnhxBgwCpfhwj82R"],
+        positive: &["tgp_v1_hwj82RUEwEaxQNmnpKwsw¦j944knczpFbMtOBL12BiCX"],
+        negative: &["tgp_v1_hwj82RUEw"],
         ..BASE
     },
     Detector {
@@ -136,8 +138,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["fw_"], back: 0 },
         shape: "fw_[A-Za-z0-9]{22,24}",
         check: Some(check::MIXED),
-        positive: &["fw_44knczpFbMtO¦BL12BiCXxlX8"],
-        negative: &["fw_MdgavdZGIN¦YXnNkMkOND"],
+        positive: &["fw_xlX8M5d0gavd¦ZGINYXn3Nk29"],
+        negative: &["fw_MkONDPUHkK¦wdtsxVxAyf"],
         ..BASE
     },
     Detector {
@@ -147,8 +149,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["nvapi-"], back: 0 },
         shape: "nvapi-[A-Za-z0-9_-]{60,70}",
         edge: Edge::Dash,
-        positive: &["nvapi-PUHkKwdtsxVxAyfRoDtCfUXjRg4mOPCF¦iVeO1Gl7KheeI9LC6VpHeQe0dpRemfim"],
-        negative: &["nvapi-PUHkKwdtsxVxAyfRoDtCfUXjRg4mOPCFiVeO1Gl7"],
+        positive: &["nvapi-RoDtCfUXjRg4mOPCFiVeO1Gl7KheeI9L¦C6VpHeQe0dpRemfim01ddn5ZRXXohfU1"],
+        negative: &["nvapi-RoDtCfUXjRg4mOPCF"],
         ..BASE
     },
     Detector {
@@ -157,8 +159,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://inference-docs.cerebras.ai/quickstart",
         begin: Begin::Anchor { literals: &["csk-"], back: 0 },
         shape: "csk-[a-z0-9]{48}",
-        positive: &["csk-33zrxx75usw3gvchcxke7ifo¦cnauu22g57ciat9jgi1ajd8g"],
-        negative: &["csk-33zrxx75usw3gvchcxke7ifocnauu2"],
+        positive: &["csk-sw3gvchcxke7ifocnauu22g5¦7ciat9jgi1ajd8g92816quhc"],
+        negative: &["csk-sw3gvchcxke7i"],
         ..BASE
     },
     Detector {
@@ -167,8 +169,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://docs.smith.langchain.com/administration/how_to_guides/organization_management/create_account_api_key",
         begin: Begin::Anchor { literals: &["lsv2_"], back: 0 },
         shape: "lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}",
-        positive: &["lsv2_pt_ed8a31dab6bece34¦0dd7b1f76cdd75f6_71c98¦00418"],
-        negative: &["lsv2_pt_ed8a31dab6bece340dd7b1f76c"],
+        positive: &["lsv2_pt_dab6bece340dd7b1¦f76cdd75f671c980_04188¦19ccb"],
+        negative: &["lsv2_pt_dab6bece3"],
         ..BASE
     },
     Detector {
@@ -178,8 +180,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["sk-lf-"], back: 0 },
         shape: "sk-lf-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}",
         edge: Edge::Dash,
-        positive: &["sk-lf-819ccb5c-7c33-4249¦-a8e9-cd0ff22634d2"],
-        negative: &["sk-lf-819ccb5c-7c33-4249-a8e"],
+        positive: &["sk-lf-5c7c33f2-4968-49cd¦-aff2-2634d2060d78"],
+        negative: &["sk-lf-5c7c33f2"],
         ..BASE
     },
     Detector {
@@ -188,8 +190,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://docs.pinecone.io/guides/projects/manage-api-keys",
         begin: Begin::Anchor { literals: &["pcsk_"], back: 0 },
         shape: "pcsk_[A-Za-z0-9]{5,6}_[A-Za-z0-9]{60,70}",
-        positive: &["pcsk_zBsq3_vu0Mm4qBoaO8R992AvASyeEWt5pPPe1¦2sAqAM2FvcV0Rj4OPZVOmvIbHpPjNgi1"],
-        negative: &["pcsk_zBsq3_vu0Mm4qBoaO8R992AvASyeEWt5pPPe12sAqAM2"],
+        positive: &["pcsk_992Av_ASyeEWt5pPPe12sAqAM2FvcV0Rj4OPZ¦VOmvIbHpPjNgi1Pce0XlhV3o0wQk0t3v"],
+        negative: &["pcsk_992Av_ASyeEWt5pPPe1"],
         ..BASE
     },
     Detector {
@@ -200,9 +202,9 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "wandb_v1_[A-Za-z0-9_-]{60,90}",
         edge: Edge::Dash,
         positive: &[
-            "wandb_v1_Pce0XlhV3o0wQk0t3vwzJo9MTHM4fAqRxJBi53¦mO4joiUq8boaJgjZ0CnbzS2ceO72PgP9FLVOvf",
+            "wandb_v1_wzJo9MTHM4fAqRxJBi53mO4joiUq8boaJgjZ0C¦nbzS2ceO72PgP9FLVOvfW65AXSQ19kimBHankB",
         ],
-        negative: &["wandb_v1_Pce0XlhV3o0wQk0t3vwzJo9MTHM4fAqRxJBi53mO4joiUq8"],
+        negative: &["wandb_v1_wzJo9MTHM4fAqRxJBi5"],
         ..BASE
     },
     Detector {
@@ -213,8 +215,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "pa-[A-Za-z0-9_-]{43}",
         check: Some(check::MIXED),
         edge: Edge::Dash,
-        positive: &["pa-W65AXSQ19kimBHankBPCC¦XAFko7RWoJAQ50VpAb1hSP"],
-        negative: &["pa-W65AXSQ19kimBHankBPCCXAFko7"],
+        positive: &["pa-PCCXAFko7RWoJAQ50VpAb¦1hSPPaH0aEIkD3gCu1SBGI"],
+        negative: &["pa-PCCXAFko7RWo"],
         ..BASE
     },
     Detector {
@@ -224,8 +226,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["jina_"], back: 0 },
         shape: "jina_[a-f0-9]{32}[A-Za-z0-9_-]{28}",
         edge: Edge::Dash,
-        positive: &["jina_7d3d24119034f4c2¦66089c3457370689wWWDfu0Yf64Ywd¦2OIZndUk0pMNcN"],
-        negative: &["jina_7d3d24119034f4c266089c3457370689wWWDfu"],
+        positive: &["jina_f4c266089c345737¦0689bb1fcfce74ceUk0pMNcNBCpfB3¦G7uPakSurZmVrO"],
+        negative: &["jina_f4c266089c345737"],
         ..BASE
     },
     Detector {
@@ -234,8 +236,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://docs.tavily.com/documentation/quickstart",
         begin: Begin::Anchor { literals: &["tvly-"], back: 0 },
         shape: "tvly-(?:dev-|prod-)?[A-Za-z0-9]{32}",
-        positive: &["tvly-dev-BCpfB3G7uPakSurZ¦mVrOyjVrs4Zxk0Q9"],
-        negative: &["tvly-dev-BCpfB3G7uPakSurZmV"],
+        positive: &["tvly-dev-yjVrs4Zxk0Q9vY4b¦4jIwppDr8yCS51xD"],
+        negative: &["tvly-dev-yjVr"],
         ..BASE
     },
     Detector {
@@ -244,8 +246,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://docs.firecrawl.dev/introduction",
         begin: Begin::Anchor { literals: &["fc-"], back: 0 },
         shape: "fc-[a-f0-9]{32}",
-        positive: &["fc-cd41191df355f26c¦63cea5b3b1ebd1a1"],
-        negative: &["fc-cd41191df355f26c63ce"],
+        positive: &["fc-df355f26c63cea5b¦3b1ebd1a1c846603"],
+        negative: &["fc-df355f26"],
         ..BASE
     },
     Detector {
@@ -254,8 +256,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://elevenlabs.io/docs/api-reference/authentication",
         begin: Begin::Anchor { literals: &["sk_"], back: 0 },
         shape: "sk_[a-f0-9]{48}",
-        positive: &["sk_c846603d89c9be6da7244e32¦e5a5c6de7af4042e6c7e007b"],
-        negative: &["sk_11877fbca80bc4f30645ec4¦36df729b5ef6967c8775eccf"],
+        positive: &["sk_d89c9be6da7244e32e5a5c6d¦e7af4042e6c7e007b11877fb"],
+        negative: &["sk_ca80bc4f30645ec436df729¦b5ef6967c8775eccfc2d08ee"],
         ..BASE
     },
     Detector {
@@ -264,8 +266,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://e2b.dev/docs/api-key",
         begin: Begin::Anchor { literals: &["e2b_"], back: 0 },
         shape: "e2b_[a-f0-9]{40}",
-        positive: &["e2b_c2d08ee68ad73952830a¦5b650180b6bfbf8074c6"],
-        negative: &["e2b_c2d08ee68ad73952830a5b650"],
+        positive: &["e2b_68ad73952830a5b65018¦0b6bfbf8074c62f9e4d9"],
+        negative: &["e2b_68ad739528"],
         ..BASE
     },
     Detector {
@@ -276,8 +278,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "(?:aph0_|esecret_)[A-Za-z0-9_-]{20,120}",
         check: Some(check::MIXED),
         edge: Edge::Dash,
-        positive: &["esecret_EfT53dytnrJa¦SyFk6c9ilyT4"],
-        negative: &["esecret_EfT53dytnrJaS"],
+        positive: &["esecret_yFk6c9ilyT4A¦hV0FCv8UKQqO"],
+        negative: &["esecret_yF"],
         ..BASE
     },
     Detector {
@@ -288,8 +290,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "bb_live_[A-Za-z0-9_-]{20,40}",
         check: Some(check::MIXED),
         edge: Edge::Dash,
-        positive: &["bb_live_AhV0FCv8UKQqO¦odPcbKY5h70C59"],
-        negative: &["bb_live_AhV0FCv8UKQqOod"],
+        positive: &["bb_live_odPcbKY5h70C5¦97cTtJgGdZrqTU"],
+        negative: &["bb_live_odP"],
         ..BASE
     },
     Detector {
@@ -299,8 +301,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["ak-", "as-"], back: 0 },
         shape: "a[ks]-[A-Za-z0-9]{22}",
         check: Some(check::MIXED),
-        positive: &["as-7cTtJgGdZrq¦TU8dNcRUTWU"],
-        negative: &["as-enUBDRudaw¦dmSQldOnTd"],
+        positive: &["as-8dNcRUTWUen¦8UB4DRudawd"],
+        negative: &["as-mSQldOnTdC¦KNqWcyPDHK"],
         ..BASE
     },
 ];

@@ -43,7 +43,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "whsec_[A-Za-z0-9+/]{32,64}={0,2}",
         edge: Edge::Base64,
         positive: &["whsec_lCqy5iOwwF7sXHf9¦1LUDmR7eVHfg6hXd"],
-        negative: &["whsec_lCqy5iOwwF7sXHf91LU"],
+        negative: &["whsec_lCqy5i"],
         ..BASE
     },
     Detector {
@@ -57,7 +57,7 @@ pub(super) const DETECTORS: &[Detector] = &[
             "EAAAuwRGggkXwpLB4p3K2b7vdt8WuVGyPz¦G1SRR1ADW2TsKrhUWXI21VD6t30fEl",
             "sq0csp-GUz1pgVVQFTBr4DCaeOcB¦3iXGNcOlUK1iy955PWMxcX",
         ],
-        negative: &["EAAAuwRGggkXwpLB4p3K2b7vdt8WuVGyPzG1SRR1AD"],
+        negative: &["EAAAuwRGggkXwpLB4p3K2"],
         ..BASE
     },
     Detector {
@@ -70,7 +70,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         },
         shape: r"access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$[a-f0-9]{32}",
         positive: &["access_token$production$lnonvs94¦4uuet42q$43cea979bd9ee176¦290501bed58ab393"],
-        negative: &["access_token$production$lnonvs944uuet42q$43cea97"],
+        negative: &["access_token$production$"],
         ..BASE
     },
     Detector {
@@ -83,9 +83,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         positive: &[
             "AQExMAN0EP5UFs9nrj7Jx22UEq2bVTym6TkSj3ltm6J42KmT¦ruU51hc86CY4RnRJdUnc9gFivbHJL5EHXe3NgyOLXsCA-jCAbVC9WVwUyHIrXzsFgY¦tVHWebLCMHlPFLNe9Xs6Xk=-1dFSwbSN¦60G652wD",
         ],
-        negative: &[
-            "AQExMAN0EP5UFs9nrj7Jx22UEq2bVTym6TkSj3ltm6J42KmTruU51hc86CY4RnRJdUnc9gFivbHJL5EHXe3NgyOLXsCA-jCAbVC9WV",
-        ],
+        negative: &["AQExMAN0EP5UFs9nrj7Jx22UEq2bVTym6TkSj3ltm6J42KmTruU"],
         ..BASE
     },
     Detector {
@@ -95,7 +93,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["rzp_live_", "rzp_test_"], back: 0 },
         shape: "rzp_(?:live|test)_[A-Za-z0-9]{14}",
         positive: &["rzp_live_gvbne9K¦LLCzQNs"],
-        negative: &["rzp_live_gvbne9"],
+        negative: &["rzp_liv"],
         ..BASE
     },
     Detector {
@@ -128,7 +126,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["FLWSECK"], back: 0 },
         shape: "FLWSECK(?:_TEST)?-[a-zA-Z0-9]{32}-X",
         positive: &["FLWSECK-3c00983775d9027d¦7076cfd6f31f1c45-X"],
-        negative: &["FLWSECK-3c00983775d9027d7076"],
+        negative: &["FLWSECK-3c0098"],
         ..BASE
     },
     Detector {
@@ -151,7 +149,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         },
         shape: "shp(?:at|ca|pa|ss|tka)_[a-fA-F0-9]{32}",
         positive: &["shpat_d43c2ff4d687cbc7¦c54180d1019c50a7"],
-        negative: &["shpat_d43c2ff4d687cbc7c54"],
+        negative: &["shpat_d43c2f"],
         ..BASE
     },
     Detector {
@@ -165,7 +163,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "access-(?:sandbox|production|development)-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}",
         edge: Edge::Dash,
         positive: &["access-production-615f2f73-2486-4a69¦-a3a2-6669cc2dc1be"],
-        negative: &["access-production-615f2f73-2486-4a69"],
+        negative: &["access-production-"],
         ..BASE
     },
     Detector {
@@ -175,7 +173,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["pdl_live_apikey_", "pdl_sdbx_apikey_"], back: 0 },
         shape: "pdl_(?:live|sdbx)_apikey_[a-z0-9]{26}_[A-Za-z0-9]{22}_[A-Za-z0-9]{3}",
         positive: &["pdl_live_apikey_7gm8ddi7taqlk¦8pz0x540tck5m_wqpI9xb8sco¦0Iz2XvsVlMa_870"],
-        negative: &["pdl_live_apikey_7gm8ddi7taqlk8pz0x540tck5m_wqp"],
+        negative: &["pdl_live_apikey_7gm8ddi"],
         ..BASE
     },
     Detector {
@@ -196,7 +194,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["EZAK", "EZTK"], back: 0 },
         shape: "EZ[AT]K[A-Za-z0-9]{54}",
         positive: &["EZAKh5eFBSN87IVfLRADb4w8iZDyC2a¦c0jkBpIecMCGnqQP620Q3jeO9Wh"],
-        negative: &["EZAKh5eFBSN87IVfLRADb4w8iZDyC2ac0jkBpI"],
+        negative: &["EZAKh5eFBSN87IVfLRA"],
         ..BASE
     },
     Detector {
@@ -206,7 +204,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["shippo_live_", "shippo_test_"], back: 0 },
         shape: "shippo_(?:live|test)_[a-f0-9]{40}",
         positive: &["shippo_live_f8430a0fbeab5a4b34fc¦8383959d1da11afc595e"],
-        negative: &["shippo_live_f8430a0fbeab5a4b34fc83"],
+        negative: &["shippo_live_f8430"],
         ..BASE
     },
 ];

@@ -38,14 +38,13 @@ pub(super) const DETECTORS: &[Detector] = &[
             literals: &["pypi-AgEIcHlwaS5vcmc", "pypi-AgENdGVzdC5weXBpLm9yZw"],
             back: 0,
         },
-        shape: "pypi-AgE(?:IcHlwaS5vcmc|NdGVzdC5weXBpLm9yZw)[A-Za-z0-9_-]{50,1000}",
+        shape: "pypi-AgE(?:IcHlwaS5vcmc|NdGVzdC5weXBpLm9yZw)[A-Za-z0-9_-]{50,}",
         edge: Edge::Dash,
+        longest: 1024,
         positive: &[
             "pypi-¦AgEIcHlwaS5vcmcJa0bU2cPjDYfIfI7S3KrC9r5OsCbUbldRdNEFy6hd7P35n2u2ETvMrTknXhjNVqo0zxJXCRX2uD¦HTsDlNCqL4kX8Fjt3YHcoggSTYHsNtXiKco98qczl2Gqn3csYirXfWzHJwJlqAaif6K131241yL",
         ],
-        negative: &[
-            "pypi-AgEIcHlwaS5vcmcJa0bU2cPjDYfIfI7S3KrC9r5OsCbUbldRdNEFy6hd7P35n2u2ETvMrTknXhjNVqo0zxJXCRX2uDHTsDlNCqL4kX8Fjt3Y",
-        ],
+        negative: &["pypi-AgEIcHlwaS5vcmcJa0bU2cPjDYfIfI7S3KrC9r5OsCbUbldRdNE"],
         ..BASE
     },
     Detector {
@@ -55,7 +54,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["rubygems_"], back: 0 },
         shape: "rubygems_[a-f0-9]{48}",
         positive: &["rubygems_d7d0c57e5fd52ef4adba63a5¦b82bd3363d9298f9824af0b2"],
-        negative: &["rubygems_d7d0c57e5fd52ef4adba63a5b82bd"],
+        negative: &["rubygems_d7d0c57e5f"],
         ..BASE
     },
     Detector {
@@ -76,7 +75,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["oy2"], back: 0 },
         shape: "oy2[a-z0-9]{43}",
         positive: &["oy25jhn38pfgqekm1dvoo9xh¦6qkk5gcnzu5oxf1dlowwd4"],
-        negative: &["oy25jhn38pfgqekm1dvoo9xh6qkk5g"],
+        negative: &["oy25jhn38pfgqek"],
         ..BASE
     },
     Detector {
@@ -86,7 +85,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["CLOJARS_"], back: 0 },
         shape: "CLOJARS_[a-z0-9]{60}",
         positive: &["CLOJARS_wmc0wrh13360q82ye7uhjws33mw4rs¦jjphjmemcndx1wd39flzycjs6fh7zt"],
-        negative: &["CLOJARS_wmc0wrh13360q82ye7uhjws33mw4rsjjphjme"],
+        negative: &["CLOJARS_wmc0wrh13360q8"],
         ..BASE
     },
     Detector {
@@ -97,7 +96,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "dckr_[po]at_[A-Za-z0-9_-]{27,40}",
         edge: Edge::Dash,
         positive: &["dckr_pat_EBJvyu5xcMped¦AxFMX5lVXndcLS"],
-        negative: &["dckr_pat_EBJvyu5xcMpedAx"],
+        negative: &["dckr_pat_EBJ"],
         ..BASE
     },
     Detector {
@@ -107,7 +106,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["AKCp"], back: 0 },
         shape: "AKCp[A-Za-z0-9]{69}",
         positive: &["AKCpKdzIIhcfMAlE8XjrJSSugCIDGHUdkNkT7t¦knKcnUFxECbiJDyxD56t80cywCZKgfIaL2e"],
-        negative: &["AKCpKdzIIhcfMAlE8XjrJSSugCIDGHUdkNkT7tknKcnUFxEC"],
+        negative: &["AKCpKdzIIhcfMAlE8XjrJSSu"],
         ..BASE
     },
     Detector {
@@ -117,7 +116,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["cmVmdGtu"], back: 0 },
         shape: "cmVmdGtu[A-Za-z0-9]{56}",
         positive: &["cmVmdGtus7pQfyYUkHgEBpmdG1zkFhazf7iQ¦XQTJbfRc4cjPT65VU3heO1scjuTX"],
-        negative: &["cmVmdGtus7pQfyYUkHgEBpmdG1zkFhazf7iQXQTJbf"],
+        negative: &["cmVmdGtus7pQfyYUkHgEB"],
         ..BASE
     },
     Detector {

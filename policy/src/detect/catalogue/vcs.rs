@@ -27,10 +27,10 @@ pub(super) const DETECTORS: &[Detector] = &[
         shape: "gh[pousr]_[A-Za-z0-9]{36}",
         check: Some(check::GITHUB),
         positive: &[
-            "ghp_jGYuTtmKXYSP7IFsPR¦gSW8ffyWHPlo0Anhji",
-            "ghs_SUxYPX3xs4jqHpNLlN¦7lHm7glnw4kq0ZhkZh",
+            "ghp_P7IFsPRgSW8ffyWHPl¦oSUxYPX3xs4j4Farfa",
+            "ghs_qHpNLlN7lHm7glnw4k¦qBzME1wwaRlO06qlie",
         ],
-        negative: &["ghp_BzME1wwaRlOL3snwlX¦yLdKWUx6kLIUASdFRr"],
+        negative: &["ghp_L3snwlXyLdKWUx6kLI¦UASdFRrDR5LoPrjtHz"],
         ..BASE
     },
     Detector {
@@ -40,9 +40,9 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["github_pat_"], back: 0 },
         shape: "github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}",
         positive: &[
-            "github_pat_DR5LoPrjtHz¦EJlHK1sDS9d_WmyyYWqsmcNzi5JoOh5V5iLJIgS7g¦DBpYcR6WqxO5dUJT0Ks4LjeL9Fnwqq",
+            "github_pat_EJlHK1sDS9d¦WmyyYWqsmcN_zi5JoOh5V5iLJIgS7gDBpYcR6WqxO¦5dUJT0Ks4LjeL9Fnwqqgf3kvcfjwnX",
         ],
-        negative: &["github_pat_DR5LoPrjtHzEJlHK1sDS9d_WmyyYWqsmcNzi5JoOh5V5iLJIgS7"],
+        negative: &["github_pat_EJlHK1sDS9dWmyyYWqsm"],
         ..BASE
     },
     Detector {
@@ -50,13 +50,14 @@ pub(super) const DETECTORS: &[Detector] = &[
         doc: "GitLab personal, project and group access tokens, also routable ones",
         source: "https://docs.gitlab.com/security/tokens/",
         begin: Begin::Anchor { literals: &["glpat-"], back: 0 },
-        shape: r"glpat-(?:[A-Za-z0-9_-]{20}|[A-Za-z0-9_-]{27,300}\.[a-z0-9]{2}\.[a-z0-9]{9})",
+        shape: r"glpat-(?:[A-Za-z0-9_-]{20}|[A-Za-z0-9_-]{27,}\.[a-z0-9]{2}\.[a-z0-9]{9})",
         edge: Edge::Dash,
+        longest: 340,
         positive: &[
-            "glpat-gf3kvcfjwn¦XA82KLNuKs",
-            "glpat-5X6C4gWemd9XOUZ¦xkDGmlWNQqp1qCa.01.08st2¦20wo",
+            "glpat-A82KLNuKs5¦X6C4gWemd9",
+            "glpat-XOUZxkDGmlWNQqp¦1qCaiSTcc6ka1WO.01.0zpiq¦e2x0",
         ],
-        negative: &["glpat-gf3kvcfjwnX"],
+        negative: &["glpat-A8"],
         ..BASE
     },
     Detector {
@@ -69,8 +70,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         },
         shape: "gl(?:dt|ft|imt|soat|ffct)-[A-Za-z0-9_-]{20,64}",
         edge: Edge::Dash,
-        positive: &["gldt-0ZPIQE8cwX¦aBbz959dYS"],
-        negative: &["gldt-0ZPIQE8cwXa"],
+        positive: &["gldt-Bbz959dYSv¦ZcYhQWCmkc"],
+        negative: &["gldt-Bbz"],
         ..BASE
     },
     Detector {
@@ -83,8 +84,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         },
         shape: "(?:gl(?:rt|rtr|cbt|ptt|agent)-|GR1348941)[A-Za-z0-9_.-]{20,80}",
         edge: Edge::Dash,
-        positive: &["glrt-vZcYhQWCmk¦c08lzHbTX3"],
-        negative: &["glrt-vZcYhQWCmkc"],
+        positive: &["glrt-08lzHbTX3X¦kL8tXJgs2J"],
+        negative: &["glrt-08l"],
         ..BASE
     },
     Detector {
@@ -94,8 +95,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Anchor { literals: &["gloas-"], back: 0 },
         shape: "gloas-[A-Za-z0-9_-]{64}",
         edge: Edge::Dash,
-        positive: &["gloas-XkL8tXJgs2Jl2uB3pGDrk8lRlhs7aDl9¦lS3euCRlJTZ0cUzS6jdQRMj0ldOB0lQ5"],
-        negative: &["gloas-XkL8tXJgs2Jl2uB3pGDrk8lRlhs7aDl9lS3euCRl"],
+        positive: &["gloas-l2uB3pGDrk8lRlhs7aDl9lS3euCRlJTZ¦0cUzS6jdQRMj0ldOB0lQ5DCEIziD17em"],
+        negative: &["gloas-l2uB3pGDrk8lRlhs7"],
         ..BASE
     },
     Detector {
@@ -103,13 +104,14 @@ pub(super) const DETECTORS: &[Detector] = &[
         doc: "Atlassian API and access tokens, also of Bitbucket, with their CRC-32",
         source: "https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account/",
         begin: Begin::Anchor { literals: &["ATATT3x", "ATCTT3x"], back: 0 },
-        shape: "AT[AC]TT3x[A-Za-z0-9_-]{60,400}=[A-F0-9]{8}",
+        shape: "AT[AC]TT3x[A-Za-z0-9_-]{60,}=[A-F0-9]{8}",
         check: Some(check::ATLASSIAN),
+        longest: 512,
         positive: &[
-            "ATATT3xFfGF0CKNqWcyPDHKYZGBvFO¦BJBelVDbIKAd5sMGM2CHVsyz0yAipeI6SAq2qmXd5NyxYbDUatEXUMyWkG3ZXU04NHfemYeDrayTCPTMprZuL3jU4NuNPPO0wiujK9YtZskWEKu62JPXAFQPmRIGHQBt6qxe20jd7e35z3=8516618E",
+            "ATATT3xFfGF0YZGBvFOBJBelVDbIKA¦d5sMGM2CHVsyz0yAipeI6SAq2qmXd5NyxYbDUatEXUMyWkG3ZXU04NHfemYeDrayTCPTMprZuL3jU4NuNPPO0wiujK9YtZskWEKu62JPXAFQPmRIGHQBt6qxe20jd7e35z3jGYuTtmKXYS=F3ED6550",
         ],
         negative: &[
-            "ATATT3xFfGF0DCEIziD17em2Ke0cGbhQUhQLBQrRDsuh0Yc7ZYUPkWM9zcY34Qer0zDkxewdvj3o1H1XzvIxW3uWtBgn¦mN2hn9bM3fxCPkc8iYwoeh01BkQNONbKDmPKYVzITnLVFTfOjTRMQvCiFtivX8E3G75LkltobljS820q=00000000",
+            "ATATT3xFfGF02Ke0cGbhQUhQLBQrRDsuh0Yc7ZYUPkWM9zcY34Qer0zDkxewdvj3o1H1XzvIxW3uWtBgnmN2hn9bM3fx¦CPkc8iYwoeh01BkQNONbKDmPKYVzITnLVFTfOjTRMQvCiFtivX8E3G75LkltobljS820qke9dK2j4qFj=00000000",
         ],
         ..BASE
     },
@@ -119,8 +121,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://support.atlassian.com/bitbucket-cloud/docs/app-passwords/",
         begin: Begin::Anchor { literals: &["ATBB"], back: 0 },
         shape: "ATBB[A-Za-z0-9]{24}[A-F0-9]{8}",
-        positive: &["ATBBke9dK2j4qFjz¦oxIQGv5ExLJBD574¦5EF2"],
-        negative: &["ATBBke9dK2j4qFjzoxIQGv5E"],
+        positive: &["ATBBzoxIQGv5ExLJ¦BlbKOILdfg5322CC¦3F59"],
+        negative: &["ATBBzoxIQGv5"],
         ..BASE
     },
     Detector {
@@ -129,8 +131,8 @@ pub(super) const DETECTORS: &[Detector] = &[
         source: "https://sourcegraph.com/docs/cli/how-tos/creating_an_access_token",
         begin: Begin::Anchor { literals: &["sgp_"], back: 0 },
         shape: "sgp_(?:(?:[a-f0-9]{16}|local)_)?[a-f0-9]{40}",
-        positive: &["sgp_2cc3f59a¦a75a80fa_67fa4fff550e24d805d1¦eca4b3107da31e0301d3"],
-        negative: &["sgp_2cc3f59aa75a80fa_67fa4fff550e24d805d"],
+        positive: &["sgp_aa75a80f¦a67fa4ff_f550e24d805d1eca4b31¦07da31e0301d3dc742e1"],
+        negative: &["sgp_aa75a80fa67fa4ff"],
         ..BASE
     },
 ];

@@ -1,7 +1,7 @@
 //! Cards and accounts.
 
 use super::{rule, sum};
-use crate::detect::checksum::{all_same, digits, luhn, mod97, weighted};
+use crate::detect::checksum::{digits, luhn, mod97, weighted};
 use crate::detect::detector::Check;
 
 pub(in super::super) const CARD: Check = sum("Luhn", is_card);
@@ -57,7 +57,7 @@ fn is_card(text: &[u8]) -> bool {
     let known = ISSUERS.iter().any(|(first, last, lengths)| {
         (*first..=*last).contains(&head) && lengths.contains(&digits.len())
     });
-    known && luhn(&digits) && !all_same(digits.get(4..).unwrap_or_default())
+    known && luhn(&digits)
 }
 
 /// Lengths of IBANs by country, of the SWIFT registry.

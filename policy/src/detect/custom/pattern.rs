@@ -16,7 +16,7 @@ use regex_syntax::hir::Hir;
 /// Longest match, in bytes.
 pub(super) const LONGEST: usize = 4 << 10;
 /// Largest automaton, in bytes.
-const MAX_AUTOMATON: usize = 2 << 20;
+const MAX_AUTOMATON: usize = 8 << 20;
 
 type Dfa = dense::DFA<Vec<u32>>;
 

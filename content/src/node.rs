@@ -82,9 +82,21 @@ impl Node {
         &mut self.joins
     }
 
-    /// The first bytes show nothing.
-    pub(crate) fn end_start(&mut self) {
+    /// Takes text that the node from which this was forked has taken too, so that this is as if it had
+    /// been forked behind it: what ends in it never was here.
+    pub(crate) fn pass(
+        &mut self,
+        bytes: &[u8],
+        place: &Place<'_>,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<(), DecodeError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.start = Start::ended();
+        self.empty = false;
+        ctx.text(self.id, place, bytes)?;
+        self.runs.pass(bytes, self.depth, place, ctx)
     }
 
     pub(crate) fn id(&self) -> StreamId {
@@ -224,7 +236,7 @@ impl Node {
             if let Some(view) = slot {
                 let here = place.step(Step::Layer(view.label()));
                 if !view.push(bytes, &here, ctx)? {
-                    view.cancel(&here, ctx)?;
+                    view.cancel(ctx);
                     *slot = None;
                 }
             }
@@ -291,14 +303,12 @@ impl Node {
         Ok(())
     }
 
-    /// Ends a stream that never was.
-    pub(crate) fn cancel(
-        &mut self,
-        place: &Place<'_>,
-        ctx: &mut Ctx<'_>,
-    ) -> Result<(), DecodeError> {
-        self.end_text(place, ctx)?;
+    /// Ends a stream that never was, and what was forked with it.
+    pub(crate) fn cancel(&mut self, ctx: &mut Ctx<'_>) {
+        self.runs.cancel(ctx);
+        for mut view in self.views.iter_mut().filter_map(Option::take) {
+            view.cancel(ctx);
+        }
         ctx.cancel(self.id);
-        Ok(())
     }
 }

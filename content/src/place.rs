@@ -79,7 +79,10 @@ impl fmt::Display for Place<'_> {
             Step::Root(name) => f.write_str(name),
             Step::Layer(name) => write!(f, " ({name})"),
             Step::Json(path) => path.fmt(f),
-            Step::Key(path) => write!(f, "{path} key"),
+            Step::Key(path) => {
+                path.of_key(f)?;
+                f.write_str(" key")
+            }
             Step::Joined(path) => write!(f, "{path} (joined)"),
             Step::Part(number, []) => write!(f, " part {number}"),
             Step::Part(_, name) => write!(f, " part {:?}", String::from_utf8_lossy(name)),

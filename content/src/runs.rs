@@ -93,6 +93,31 @@ impl Runs {
         Ok(())
     }
 
+    /// Takes bytes; a run that ends in them never was.
+    pub(crate) fn pass(
+        &mut self,
+        bytes: &[u8],
+        depth: u8,
+        place: &Place<'_>,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<(), DecodeError> {
+        let behind = bytes.iter().rposition(|byte| !in_alphabet(*byte));
+        if behind.is_some() {
+            self.cancel(ctx);
+        }
+        let chars = bytes.get(behind.map_or(0, |at| at + 1)..).unwrap_or_default();
+        self.push(chars, depth, place, ctx)
+    }
+
+    pub(crate) fn cancel(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(mut run) = self.run.take() {
+            let tracks = [Some(run.main), run.after.take(), run.hex.take()];
+            for mut track in tracks.into_iter().flatten() {
+                track.cancel(ctx);
+            }
+        }
+    }
+
     pub(crate) fn finish(
         &mut self,
         depth: u8,

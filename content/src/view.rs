@@ -209,16 +209,24 @@ impl View {
         while !bytes.is_empty() {
             let plain = self.kind.find(bytes).unwrap_or(bytes.len());
             let (text, rest) = bytes.split_at(plain);
-            self.collect(text, &mut buffer, &mut filled, place, ctx)?;
+            if !self.confirmed {
+                // Whole in one piece, the text would have been forked behind these bytes, or never.
+                if rest.is_empty() {
+                    return Ok(false);
+                }
+                self.node.pass(text, place, ctx)?;
+            } else {
+                self.collect(text, &mut buffer, &mut filled, place, ctx)?;
+            }
             bytes = match escape::matches(self.kind, rest) {
                 _ if rest.is_empty() => rest,
                 Match::None => {
-                    if !self.confirmed {
-                        // Whole in one piece, the text would have been forked behind this byte.
-                        self.node.end_start();
-                    }
                     let (lead, behind) = rest.split_at(1);
-                    self.collect(lead, &mut buffer, &mut filled, place, ctx)?;
+                    if self.confirmed {
+                        self.collect(lead, &mut buffer, &mut filled, place, ctx)?;
+                    } else {
+                        self.node.pass(lead, place, ctx)?;
+                    }
                     behind
                 }
                 Match::More => {
@@ -275,7 +283,8 @@ impl View {
         ctx: &mut Ctx<'_>,
     ) -> Result<(), DecodeError> {
         if !self.confirmed {
-            return self.cancel(place, ctx);
+            self.cancel(ctx);
+            return Ok(());
         }
         let held = self.held;
         let held = held.get(..self.len).unwrap_or_default();
@@ -283,11 +292,7 @@ impl View {
         self.node.finish(place, ctx)
     }
 
-    pub(crate) fn cancel(
-        &mut self,
-        place: &Place<'_>,
-        ctx: &mut Ctx<'_>,
-    ) -> Result<(), DecodeError> {
-        self.node.cancel(place, ctx)
+    pub(crate) fn cancel(&mut self, ctx: &mut Ctx<'_>) {
+        self.node.cancel(ctx);
     }
 }

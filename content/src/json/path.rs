@@ -175,9 +175,23 @@ impl Path {
         text
     }
 
+    /// The path of the object in which a key stands.
+    pub(crate) fn of_key(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.number(f)?;
+        self.write_frames(f, 0, self.frames.len().saturating_sub(1))
+    }
+
+    fn number(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.texts > 0 { write!(f, " text {}", self.texts + 1) } else { Ok(()) }
+    }
+
     fn write(&self, f: &mut dyn fmt::Write, skip: usize) -> fmt::Result {
+        self.write_frames(f, skip, self.frames.len())
+    }
+
+    fn write_frames(&self, f: &mut dyn fmt::Write, skip: usize, until: usize) -> fmt::Result {
         let ends = self.frames.iter().skip(1).map(|frame| frame.key).chain([self.keys.len()]);
-        for (frame, end) in self.frames.iter().zip(ends).skip(skip) {
+        for (frame, end) in self.frames.iter().zip(ends).take(until).skip(skip) {
             if frame.object {
                 let key = self.keys.get(frame.key..end).unwrap_or_default();
                 let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
@@ -196,9 +210,7 @@ impl Path {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.texts > 0 {
-            write!(f, " text {}", self.texts + 1)?;
-        }
+        self.number(f)?;
         self.write(f, 0)
     }
 }

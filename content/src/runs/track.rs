@@ -183,6 +183,14 @@ impl Track {
     }
 }
 
+impl Track {
+    pub(super) fn cancel(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(mut open) = self.open.take() {
+            open.node.cancel(ctx);
+        }
+    }
+}
+
 impl Open {
     fn decode(&mut self, alphabet: Alphabet, char: u8) -> Option<u8> {
         self.count += 1;

@@ -7,7 +7,9 @@ use crate::frames::{
 };
 use crate::world::{API, API_AT, World, allow, rule, talk};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 const TARGETS: [&[u8]; 12] = [
@@ -97,8 +99,12 @@ async fn ask_http2(world: &World, blocks: &[Vec<u8>]) -> Vec<Frame> {
 }
 
 async fn ask_http1(world: &World, requests: &[u8]) -> String {
-    let stream = world.connect_tls(&format!("{API_AT}:443"), API, &["http/1.1"]).await;
-    talk(stream, requests).await
+    let mut stream = world.connect_tls(&format!("{API_AT}:443"), API, &["http/1.1"]).await;
+    stream.write_all(requests).await.unwrap();
+    // The first answer may take long on a busy machine.
+    let first = timeout(Duration::from_secs(10), stream.read_u8()).await;
+    let Ok(Ok(first)) = first else { return String::new() };
+    char::from(first).to_string() + &talk(stream, b"").await
 }
 
 fn is_ok(answer: &Frame) -> bool {
@@ -210,8 +216,8 @@ async fn a_marker_in_trailers_or_with_line_ends_goes_nowhere() {
         chunked,
         b"\r\n1\r\nx\r\n0\r\nExeat-Target: /b<\r\nX-Sum: 1\r\n\r\n",
     ];
-    let answered = ask_http1(&world, &request.concat()).await;
-    assert!(answered.starts_with("HTTP/1.1 200"), "{answered}");
+    let said = ask_http1(&world, &request.concat()).await;
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     let mut stream = world.connect_tls(&format!("{API_AT}:443"), API, &["h2"]).await;
     let head = [&block(&[&path(0, b"/a<")])[..], &header("trailer", b"exeat-target")].concat();
     let trailers = [header("exeat-target", b"/b<"), header("x-sum", b"1")].concat();
@@ -226,8 +232,8 @@ async fn a_marker_in_trailers_or_with_line_ends_goes_nowhere() {
     assert!(is_ok(&answer(&mut stream, 1).await));
     assert_eq!(blocks.lock().unwrap().len(), 4, "two heads and two trailers");
     assert_eq!(targets(&seen, &blocks), [b"/a<", b"/a<"]);
-    let answered = ask_http1(&world, &get(b"/a", b"exeat-target: /a\rb\r\n")).await;
-    assert!(answered.starts_with("HTTP/1.1 400"), "{answered}");
+    let answer = ask_http1(&world, &get(b"/a", b"exeat-target: /a\rb\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     let line_end = block(&[&path(0, b"/a"), &header("exeat-target", b"/a\r\nx: y")]);
     assert!(!is_ok(&ask_http2(&world, &[line_end]).await[0]));
     assert_eq!(targets(&seen, &blocks).len(), 0);

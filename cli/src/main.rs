@@ -2,8 +2,8 @@
 //! `kubectl-exeat`.
 //!
 //! Exit codes: 0 all is well; 1 a policy has errors, an audit chain was altered, or a detector found
-//! something; 2 an audit
-//! chain is incomplete, or whether one is missing is not known; 3 the command could not do its work.
+//! something; 2 an audit chain is incomplete, or whether one is missing is not known; 3 the command
+//! could not do its work.
 
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};

@@ -55,8 +55,15 @@ impl Node {
         })
     }
 
-    /// Another reading of this node at `place`, which goes on by itself from here.
-    pub(crate) fn fork(&self, allowed: Allowed, place: &Place<'_>, ctx: &mut Ctx<'_>) -> Self {
+    /// Another reading of this node at `place`, which goes on by itself from here; with the runs that
+    /// are open, or with none.
+    pub(crate) fn fork(
+        &self,
+        allowed: Allowed,
+        with_runs: bool,
+        place: &Place<'_>,
+        ctx: &mut Ctx<'_>,
+    ) -> Self {
         let id = ctx.fork(self.id, place);
         let depth = self.depth.saturating_add(1);
         Self {
@@ -65,7 +72,7 @@ impl Node {
             start: if self.empty { Start::new(&Plan::Text) } else { Start::ended() },
             declared: None,
             shown: None,
-            runs: self.runs.fork(place, ctx),
+            runs: if with_runs { self.runs.fork(place, ctx) } else { Runs::default() },
             views: [const { None }; KINDS],
             allowed,
             empty: self.empty,
@@ -87,6 +94,7 @@ impl Node {
     pub(crate) fn pass(
         &mut self,
         bytes: &[u8],
+        with_runs: bool,
         place: &Place<'_>,
         ctx: &mut Ctx<'_>,
     ) -> Result<(), DecodeError> {
@@ -96,7 +104,7 @@ impl Node {
         self.start = Start::ended();
         self.empty = false;
         ctx.text(self.id, place, bytes)?;
-        self.runs.pass(bytes, self.depth, place, ctx)
+        if with_runs { self.runs.pass(bytes, self.depth, place, ctx) } else { Ok(()) }
     }
 
     pub(crate) fn id(&self) -> StreamId {
@@ -247,7 +255,7 @@ impl Node {
     /// Opens a view whose first escape comes next.
     fn view(&mut self, kind: Kind, place: &Place<'_>, ctx: &mut Ctx<'_>) {
         let here = place.step(Step::Layer(kind.label()));
-        let node = self.fork(self.allowed.without(kind), &here, ctx);
+        let node = self.fork(self.allowed.without(kind), kind.keeps_runs(), &here, ctx);
         if let Some(slot) = self.views.get_mut(kind.index()) {
             *slot = Some(Box::new(View::new(kind, node)));
         }

@@ -48,6 +48,12 @@ impl Kind {
         }
     }
 
+    /// Whether runs of base64 go on in the view. What begins UTF-7 is in their alphabet: nobody could
+    /// tell which of the two it is part of, so they begin anew there.
+    pub(crate) fn keeps_runs(self) -> bool {
+        self != Self::Utf7
+    }
+
     /// The next byte that may begin an escape.
     fn find(self, bytes: &[u8]) -> Option<usize> {
         match self {
@@ -214,7 +220,7 @@ impl View {
                 if rest.is_empty() {
                     return Ok(false);
                 }
-                self.node.pass(text, place, ctx)?;
+                self.node.pass(text, self.kind.keeps_runs(), place, ctx)?;
             } else {
                 self.collect(text, &mut buffer, &mut filled, place, ctx)?;
             }
@@ -225,7 +231,7 @@ impl View {
                     if self.confirmed {
                         self.collect(lead, &mut buffer, &mut filled, place, ctx)?;
                     } else {
-                        self.node.pass(lead, place, ctx)?;
+                        self.node.pass(lead, self.kind.keeps_runs(), place, ctx)?;
                     }
                     behind
                 }

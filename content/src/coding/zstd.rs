@@ -22,6 +22,9 @@ pub(crate) struct Zstd {
 struct Inner {
     decoder: Decoder<'static>,
     piece: Box<[u8; PIECE]>,
+    /// The begin of a block. The library would put out parts of some blocks, and which parts depends on
+    /// the cut.
+    held: Vec<u8>,
     /// Bytes of input up to the end of the block or of its header: one at a time, so that what stands
     /// before a damaged block is put out however the input was cut.
     wants: usize,
@@ -62,20 +65,43 @@ impl Inner {
         decoder
             .set_parameter(DParameter::WindowLogMax(WINDOW_LOG))
             .map_err(|_| Why::TooMuchMemory)?;
-        Ok(Self { decoder, piece: Box::new([0; PIECE]), wants: 1 })
+        Ok(Self { decoder, piece: Box::new([0; PIECE]), held: Vec::new(), wants: 1 })
     }
 
-    /// Decodes up to the end of one block; how much was taken, and whether a frame has ended there.
+    /// Takes what is missing of one block, and decodes it; how much was taken, and whether a frame has
+    /// ended there.
     fn step(
         &mut self,
         input: &[u8],
         budget: &mut Budget,
         out: &mut Out<'_>,
     ) -> Result<(usize, bool), Stop> {
-        let piece = input.get(..self.wants.min(input.len())).unwrap_or(input);
+        let missing = self.wants.saturating_sub(self.held.len());
+        let now = input.get(..missing).unwrap_or(input);
+        if now.len() < missing {
+            self.held.extend_from_slice(now);
+            return Ok((now.len(), false));
+        }
+        if self.held.is_empty() {
+            return Ok((now.len(), self.block(now, budget, out)?));
+        }
+        self.held.extend_from_slice(now);
+        let mut held = std::mem::take(&mut self.held);
+        let ended = self.block(&held, budget, out)?;
+        held.clear();
+        self.held = held;
+        Ok((now.len(), ended))
+    }
+
+    fn block(
+        &mut self,
+        block: &[u8],
+        budget: &mut Budget,
+        out: &mut Out<'_>,
+    ) -> Result<bool, Stop> {
         let mut taken = 0;
         loop {
-            let rest = piece.get(taken..).unwrap_or_default();
+            let rest = block.get(taken..).unwrap_or_default();
             let status = self
                 .decoder
                 .run_on_buffers(rest, self.piece.as_mut_slice())
@@ -90,9 +116,8 @@ impl Inner {
                 block @ 4.. => block - BLOCK_HEADER,
                 header => header.max(1),
             };
-            let ended = status.remaining == 0;
-            if ended || (taken == piece.len() && status.bytes_written < PIECE) {
-                return Ok((taken, ended));
+            if taken == block.len() && status.bytes_written < PIECE {
+                return Ok(status.remaining == 0);
             }
             if status.bytes_read == 0 && status.bytes_written == 0 {
                 return Err(Why::Damaged.into());

@@ -64,7 +64,7 @@ impl Track {
     pub(super) fn fork(&self, place: &Place<'_>, ctx: &mut Ctx<'_>) -> Self {
         let open = self.open.as_ref().map(|open| {
             let here = place.step(Step::Layer(self.alphabet.name()));
-            let node = open.node.fork(crate::view::Allowed::all(), &here, ctx);
+            let node = open.node.fork(crate::view::Allowed::all(), true, &here, ctx);
             Box::new(Open { node, ..**open })
         });
         Self { held: self.held.clone(), open, ..*self }

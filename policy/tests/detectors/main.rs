@@ -72,7 +72,7 @@ fn the_page_holds_the_catalogue() {
     let made = page::page(&none, &vec![0; all().len()]);
     assert!(
         same && without(&there) == without(&made),
-        "docs/detectors.md is out of date; run: cargo run --release -p exeat-policy --example detectors"
+        "docs/detectors.md is out of date; run: cargo run -p exeat-policy --example detectors"
     );
 }
 

@@ -10,7 +10,7 @@ use exeat_controller::admission::{
     router,
 };
 use exeat_controller::metrics::Metrics;
-use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
+use exeat_policy::source::{PolicyRef, PolicySource, Tier};
 use futures::future::BoxFuture;
 use http::StatusCode;
 use http_body_util::BodyExt as _;

@@ -26,7 +26,7 @@ const AROUND: [(&str, &str); 12] = [
     ("\"text\":\"line one\\n", "\\nline three\""),
     ("[\"x\", \"", "\"]"),
     ("curl -H 'X-Value: ", "' https://api.example.com/v1"),
-    ("", ""),
+    ("", "\n"),
 ];
 
 /// What may stand between a name or a context word and a value.
@@ -104,7 +104,19 @@ fn near_miss(detector: &'static Detector, value: &str, random: &mut Random) -> C
     } else {
         ("\nother: ".to_owned(), "\n")
     };
+    // A third of these is still one.
+    const CUT_IS_ONE: [&str; 5] = [
+        "private-key",
+        "private-key-base64",
+        "putty-private-key",
+        "bearer-token",
+        "generic-secret",
+    ];
     let mut value = value.to_owned();
+    if CUT_IS_ONE.contains(&detector.name) {
+        let text = format!("{}\n{}\n", prose(random), example(detector.negative[0]).0);
+        return Case { text, planted: None };
+    }
     if detector.has_checksum() {
         let digits: Vec<usize> = value
             .bytes()
@@ -132,8 +144,7 @@ pub(crate) fn prose(random: &mut Random) -> String {
         text.push_str(random.pick(WORDS));
         text.push_str(random.pick(&[" ", " ", " ", ", ", ". ", ": ", "\n"]));
         if random.below(12) == 0 {
-            text.push_str(&random.id());
-            text.push(' ');
+            text.push_str(&format!("ref {} ", random.id()));
         }
     }
     text.push_str("end\n");

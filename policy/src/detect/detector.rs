@@ -1,5 +1,6 @@
 //! What a detector is: data that the catalogue lists and [`Set`](super::Set) compiles.
 
+use super::assignment;
 use serde::Serialize;
 
 /// What a detector finds belongs to one of these.
@@ -97,7 +98,9 @@ pub enum Edge {
     /// Signs that make it part of a longer number, a version or a path: `.`, `-`, `/`, `+`, `=`, `$`, `,`
     /// before it, and all of these but `.`, `$` and `,` behind it.
     Number,
-    /// Nothing at all must stand in front or behind.
+    /// What a value may hold, behind it.
+    Value,
+    /// Nothing matters.
     Open,
 }
 
@@ -160,6 +163,7 @@ impl Edge {
             Self::Open => true,
             Self::Word => !is_word(next),
             Self::Dash => !is_word(next) && next != b'-',
+            Self::Value => !assignment::is_value(next) && next != b'=',
             Self::Base64 | Self::Number => {
                 !is_word(next) && !matches!(next, b'+' | b'/' | b'-' | b'=')
             }

@@ -91,7 +91,15 @@ fn word_start(text: &[u8], at: usize) -> usize {
         return at;
     }
     let before = front.iter().rev().take(LONGEST_WORD + 1);
-    at - before.take_while(|it| it.is_ascii_alphabetic()).count()
+    let start = at - before.take_while(|it| it.is_ascii_alphabetic()).count();
+    behind_escape(text, start).min(at)
+}
+
+/// Where a word begins that stands behind `\n` or the like, whose letter is not its first.
+fn behind_escape(text: &[u8], start: usize) -> usize {
+    let slash = start.checked_sub(1).and_then(|before| text.get(before)) == Some(&b'\\');
+    let letter = matches!(text.get(start), Some(b'n' | b'r' | b't'));
+    start + usize::from(slash && letter)
 }
 
 /// The word of the list before the one at `start`, or before the end of the text.
@@ -102,7 +110,7 @@ fn word_before(text: &[u8], start: usize) -> Option<usize> {
     let front = front.get(..front.len() - between)?;
     let letters =
         front.iter().rev().take(LONGEST_WORD + 1).take_while(|it| it.is_ascii_alphabetic());
-    let begin = front.len() - letters.count();
+    let begin = behind_escape(text, front.len() - letters.count());
     let odd = begin
         .checked_sub(1)
         .and_then(|at| text.get(at))

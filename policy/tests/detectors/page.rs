@@ -44,7 +44,7 @@ A custom detector is a name and one of
   can be guessed can be guessed from them too.
 ";
 
-pub fn page(scores: &[Score], in_ids: &[u32]) -> String {
+pub(crate) fn page(scores: &[Score], in_ids: &[u32]) -> String {
     let mut page = format!("{HEAD}Version {CATALOGUE_VERSION}, {} detectors.\n", all().len());
     let mut group = None;
     for (detector, (score, in_ids)) in all().iter().zip(scores.iter().zip(in_ids)) {
@@ -70,14 +70,14 @@ pub fn page(scores: &[Score], in_ids: &[u32]) -> String {
 }
 
 /// What the catalogue says of a detector, before and behind what is measured.
-pub fn front(detector: &Detector) -> String {
+pub(crate) fn front(detector: &Detector) -> String {
     let on = if detector.standard { "on" } else { "" };
     let check = detector.check.map_or("", |check| check.name);
     let check = if detector.has_checksum() { format!("**{check}**") } else { check.to_owned() };
     format!("| `{}` | {on} | {check} |", detector.name)
 }
 
-pub fn back(detector: &Detector) -> String {
+pub(crate) fn back(detector: &Detector) -> String {
     let (text, range) = example(detector.positive[0]);
     let head: String = text[range].chars().take(14).filter(|it| !it.is_control()).collect();
     format!("{}: `{}...`", detector.doc, head.replace('|', "\\|"))

@@ -54,6 +54,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Near(&["bic", "swift", "swift code", "bic code"]),
         shape: "[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?",
         check: Some(check::BIC),
+        standard: false,
         positive: &["BIC: ⟦DEUTDEFF500⟧"],
         negative: &["code DEUTDEFF500"],
         ..BASE

@@ -201,7 +201,7 @@ pub(super) const DETECTORS: &[Detector] = &[
         begin: Begin::Assigned,
         shape: "[A-Za-z0-9+/_.~!@#$%^*-]{16,256}={0,2}",
         check: Some(check::RANDOM),
-        edge: Edge::Open,
+        edge: Edge::Value,
         positive: &[
             "DB_PASSWORD=⟦5cbhrddE9FRG¦hnbgNWJkG2dy⟧",
             "\"clientSecret\": \"⟦YcyNX1HDEMe5EBHQ¦r51o6KXjsVXW7REF⟧\"",

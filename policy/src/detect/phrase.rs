@@ -16,10 +16,26 @@ const LONGEST_WORD: usize = 8;
 const MOST_BETWEEN: usize = 6;
 const LENGTHS: [usize; 5] = [24, 21, 18, 15, 12];
 const MOST_WORDS: usize = 24;
+const BITS: u32 = 16;
 
 static LIST: LazyLock<HashMap<u64, u16>> = LazyLock::new(|| {
     WORDS.split_ascii_whitespace().zip(0..).map(|(word, at)| (key(word.as_bytes()), at)).collect()
 });
+
+/// The bits of all words; most others are told by theirs.
+static SOME: LazyLock<Box<[u64; 1 << (BITS - 6)]>> = LazyLock::new(|| {
+    let mut bits = Box::new([0; 1 << (BITS - 6)]);
+    for bit in LIST.keys().map(|key| bit(*key)) {
+        if let Some(word) = bits.get_mut(bit >> 6) {
+            *word |= 1 << (bit & 63);
+        }
+    }
+    bits
+});
+
+fn bit(key: u64) -> usize {
+    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - BITS)) as usize
+}
 
 /// Looks for phrases in a stream.
 #[derive(Debug)]
@@ -42,7 +58,10 @@ fn number(word: &[u8]) -> Option<u16> {
     if word.len() < 3 || word.len() > LONGEST_WORD {
         return None;
     }
-    LIST.get(&key(word)).copied()
+    let key = key(word);
+    let bit = bit(key);
+    let may_be = SOME.get(bit >> 6).is_some_and(|bits| bits >> (bit & 63) & 1 == 1);
+    if may_be { LIST.get(&key).copied() } else { None }
 }
 
 fn is_between(byte: u8) -> bool {

@@ -200,7 +200,10 @@ impl Trigger {
                 at += usize::from(matches!(there, b' ' | b'_' | b'-' | b'.'));
                 continue;
             }
-            if there.to_ascii_lowercase() != letter {
+            // Of the letters outside ASCII that words have, capitals differ in the same bit.
+            let folded = if there < 0x80 { there.to_ascii_lowercase() } else { there | 0x20 };
+            let wanted = if letter < 0x80 { letter } else { letter | 0x20 };
+            if folded != wanted {
                 return Fit::No;
             }
             at += 1;

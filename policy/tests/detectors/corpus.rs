@@ -135,7 +135,8 @@ fn near_miss(detector: &'static Detector, value: &str, random: &mut Random) -> C
             value.clear();
         }
     } else {
-        value.truncate(value.len() / 3);
+        // Shorter than any format is.
+        value.truncate((value.len() / 3).min(12));
     }
     Case { text: format!("{}{front}{value}{behind}", prose(random)), planted: None, is_named }
 }

@@ -1,6 +1,8 @@
 //! Values that are assigned to a name which tells of a secret: `"db_password": "..."`, `API_KEY=...`.
 
-/// Longest value before its first long run, and longest name.
+/// Most of a value before its first long run, in bytes.
+const MOST_BEFORE: usize = 24;
+/// Longest name.
 const MOST: usize = 64;
 /// Most signs between name and value on either side of `=` or `:`.
 const MOST_SIGNS: usize = 4;
@@ -33,36 +35,37 @@ const ABOUT: [&[u8]; 21] = [
 /// Where the value begins that has a long run at `place`, if a secret's name stands before it.
 pub(super) fn value(text: &[u8], place: usize) -> Option<usize> {
     let front = text.get(..place)?;
-    let length = front.iter().rev().take(MOST + 1).take_while(|&&byte| is_value(byte)).count();
+    let length =
+        front.iter().rev().take(MOST_BEFORE + 1).take_while(|&&byte| is_value(byte)).count();
     let value = place - length;
-    (length <= MOST && named(text.get(..value)?)).then_some(value)
+    (length <= MOST_BEFORE && named(text.get(..value)?)).then_some(value)
 }
 
 /// How many bytes at the end of the text may begin such a value.
 pub(super) fn open(text: &[u8]) -> usize {
-    let most = MOST + super::starts::RUN;
+    let most = MOST_BEFORE + super::starts::RUN;
     let length = text.iter().rev().take(most + 1).take_while(|&&byte| is_value(byte)).count();
     let front = text.get(..text.len() - length).unwrap_or_default();
     if length > 0 && length <= most && named(front) { length } else { 0 }
 }
 
+/// Whether a value may hold this byte.
+#[inline]
 pub(super) fn is_value(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'+' | b'/'
-                | b'_'
-                | b'-'
-                | b'.'
-                | b'~'
-                | b'!'
-                | b'@'
-                | b'#'
-                | b'$'
-                | b'%'
-                | b'^'
-                | b'*'
-        )
+    const IS: [bool; 256] = {
+        let mut is = [false; 256];
+        let mut byte = 0_u8;
+        loop {
+            is[byte as usize] = byte.is_ascii_alphanumeric()
+                || matches!(byte, b'+' | b'/' | b'_' | b'-' | b'.' | b'~')
+                || matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'*');
+            if byte == u8::MAX {
+                break is;
+            }
+            byte += 1;
+        }
+    };
+    IS.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 /// Whether a text ends in a name that tells of a secret, and an assignment.

@@ -211,12 +211,13 @@ pub(super) fn bech32(text: &[u8]) -> bool {
         GENERATOR
             .iter()
             .enumerate()
-            .fold(mixed, |mixed, (bit, part)| mixed ^ part * (sum >> 25 >> bit & 1))
+            .fold(mixed, |mixed, (bit, part)| mixed ^ (part * (sum >> 25 >> bit & 1)))
     };
     let sum = name.iter().fold(1, |sum, byte| step(sum, u32::from(byte >> 5)));
     let sum = name.iter().fold(step(sum, 0), |sum, byte| step(sum, u32::from(byte & 31)));
-    let values = data.iter().skip(1).map(|byte| ALPHABET.iter().position(|letter| letter == byte));
-    let sum = values.fold(Some(sum), |sum, value| Some(step(sum?, value? as u32)));
+    let mut values =
+        data.iter().skip(1).map(|byte| ALPHABET.iter().position(|letter| letter == byte));
+    let sum = values.try_fold(sum, |sum, value| Some(step(sum, value? as u32)));
     data.len() > 6 && sum == Some(1)
 }
 

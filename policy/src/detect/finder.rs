@@ -10,8 +10,9 @@ use super::phrase::Phrases;
 use super::queue::Queue;
 use super::set::Set;
 use super::shape::{Open, Step};
-use super::starts::{self, RUN};
-use super::triggers::{Assigned, Fit, Tells, Trigger, assigned};
+use super::starts::{self, Look, RUN};
+use super::triggers::{self, Assigned, Fit, Tells, Trigger, assigned};
+use std::ops::ControlFlow;
 
 /// So many bytes that were passed are kept: a match may begin in front of what gives it away, and
 /// what stands before a match decides about it.
@@ -164,7 +165,8 @@ impl<'s> Finder<'s> {
     fn begin(&mut self, member: usize, place: usize, text: &[u8], ended: bool) {
         let shape = self.set.members.get(member).and_then(|member| member.shape);
         let Some(shape) = shape else { return };
-        if !shape.may_begin(text.get(..place).unwrap_or_default()) {
+        let first = text.get(place).copied().unwrap_or_default();
+        if !shape.may_begin(text.get(..place).unwrap_or_default(), first) {
             return;
         }
         let mut open = shape.open(self.base + place as u64);
@@ -176,28 +178,38 @@ impl<'s> Finder<'s> {
     /// Looks at every token.
     fn scan(&mut self, text: &[u8], ended: bool) {
         let from = usize::try_from(self.scanned - self.base).unwrap_or(text.len());
-        let looks_at_runs = !self.set.runs.is_empty() || self.set.assigned.is_some();
         let set = self.set;
         let base = self.base;
-        let stopped = starts::each(text, from, text.len(), |place, may_run| {
-            let run = looks_at_runs && may_run;
-            let word = set.triggers.may_stand(text, place);
-            if !run && !word && self.context_until <= base + place as u64 {
-                return false;
+        let place_of = |offset: u64| usize::try_from(offset.saturating_sub(base)).unwrap_or(0);
+        let look = Look {
+            triggers: &set.triggers,
+            runs: !set.runs.is_empty() || set.assigned.is_some(),
+            all_until: place_of(self.context_until),
+        };
+        let stopped = starts::each(text, from, look, |place, may_run| {
+            if self.token(text, place, may_run, ended) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(place_of(self.context_until))
             }
-            self.token(text, place, (run, word), ended)
         });
         self.scanned = self.base + stopped as u64;
     }
 
     /// Looks at one token. True when more bytes are needed: then nothing was begun.
-    fn token(&mut self, text: &[u8], place: usize, (run, word): (bool, bool), ended: bool) -> bool {
-        let run = if run { long_run(text, place) } else { Some(false) };
+    fn token(&mut self, text: &[u8], place: usize, may_run: bool, ended: bool) -> bool {
+        let run = if may_run { long_run(text, place) } else { Some(false) };
+        let word = self.set.triggers.may_stand(text, place);
         let triggers: &'s [Trigger] = if word { self.set.triggers.at(text, place) } else { &[] };
-        if !ended && (run.is_none() || (word && needs_more(triggers, text, place))) {
+        let is_near_end = !ended && place + triggers::MOST > text.len();
+        if is_near_end && (run.is_none() || (word && needs_more(triggers, text, place))) {
             return true;
         }
+        let head = text.get(place..).and_then(|rest| rest.first_chunk::<8>());
         for trigger in triggers {
+            if head.is_some_and(|head| trigger.differs(*head)) {
+                continue;
+            }
             let Fit::Until(end) = trigger.fits(text, place, ended) else { continue };
             match trigger.tells {
                 Tells::Begins { back } => {

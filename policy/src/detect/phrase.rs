@@ -16,10 +16,26 @@ const LONGEST_WORD: usize = 8;
 const MOST_BETWEEN: usize = 6;
 const LENGTHS: [usize; 5] = [24, 21, 18, 15, 12];
 const MOST_WORDS: usize = 24;
+const BITS: u32 = 16;
 
 static LIST: LazyLock<HashMap<u64, u16>> = LazyLock::new(|| {
     WORDS.split_ascii_whitespace().zip(0..).map(|(word, at)| (key(word.as_bytes()), at)).collect()
 });
+
+/// The bits of all words; most others are told by theirs.
+static SOME: LazyLock<Box<[u64; 1 << (BITS - 6)]>> = LazyLock::new(|| {
+    let mut bits = Box::new([0; 1 << (BITS - 6)]);
+    for bit in LIST.keys().map(|key| bit(*key)) {
+        if let Some(word) = bits.get_mut(bit >> 6) {
+            *word |= 1 << (bit & 63);
+        }
+    }
+    bits
+});
+
+fn bit(key: u64) -> usize {
+    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - BITS)) as usize
+}
 
 /// Looks for phrases in a stream.
 #[derive(Debug, Clone)]
@@ -39,10 +55,35 @@ fn key(word: &[u8]) -> u64 {
 }
 
 fn number(word: &[u8]) -> Option<u16> {
-    if word.len() < 3 || word.len() > LONGEST_WORD {
-        return None;
+    if word.len() < 3 || word.len() > LONGEST_WORD { None } else { by_key(key(word)) }
+}
+
+/// Letters from a place on, up to one more than the longest word has, and the key of what fits.
+fn letters(text: &[u8], at: usize) -> (usize, u64) {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let rest = text.get(at..).unwrap_or_default();
+    let Some(eight) = rest.first_chunk::<8>() else {
+        let length = rest.iter().take_while(|it| it.is_ascii_alphabetic()).count();
+        return (length, key(rest.get(..length).unwrap_or_default()));
+    };
+    // The high bit of each byte tells whether it is a letter.
+    let bytes = u64::from_be_bytes(*eight);
+    let folded = (bytes | (0x20 * ONES)) & (0x7F * ONES);
+    let from_a = folded + ONES * u64::from(0x80 - b'a');
+    let beyond_z = folded + ONES * u64::from(0x80 - b'z' - 1);
+    let odd = !(from_a & !beyond_z & !bytes) & (0x80 * ONES);
+    let length = (odd.leading_zeros() / 8) as usize;
+    if length == 0 {
+        return (0, 0);
     }
-    LIST.get(&key(word)).copied()
+    let longer = length == 8 && rest.get(8).is_some_and(u8::is_ascii_alphabetic);
+    (length + usize::from(longer), (bytes | (0x20 * ONES)) >> (64 - 8 * length))
+}
+
+fn by_key(key: u64) -> Option<u16> {
+    let bit = bit(key);
+    let may_be = SOME.get(bit >> 6).is_some_and(|bits| bits >> (bit & 63) & 1 == 1);
+    if may_be { LIST.get(&key).copied() } else { None }
 }
 
 fn is_between(byte: u8) -> bool {
@@ -70,15 +111,14 @@ fn word_from(text: &[u8], at: usize, ended: bool) -> Word {
     if between > MOST_BETWEEN {
         return Word::None;
     }
-    let letters = rest.get(between..).unwrap_or_default();
-    let length =
-        letters.iter().take(LONGEST_WORD + 1).take_while(|it| it.is_ascii_alphabetic()).count();
-    if length == letters.len() && !ended {
+    let start = at + between;
+    let (length, key) = letters(text, start);
+    if start + length == text.len() && !ended {
         return Word::Unknown;
     }
-    let start = at + between;
-    let whole = letters.get(length).is_none_or(|&next| next < 0x80 && next != b'_');
-    match letters.get(..length).and_then(number) {
+    let whole = text.get(start + length).is_none_or(|&next| next < 0x80 && next != b'_');
+    let fits = (3..=LONGEST_WORD).contains(&length);
+    match by_key(key).filter(|_| fits) {
         Some(number) if whole => Word::Is { start, end: start + length, number },
         _ => Word::None,
     }

@@ -20,6 +20,8 @@ const ENDS: usize = 16;
 pub(super) struct Shape {
     dfa: dense::DFA<Vec<u32>>,
     start: StateID,
+    /// Bytes that no match begins with.
+    never: Box<[bool; 256]>,
     edge: Edge,
     check: Option<Check>,
     pub(super) longest: usize,
@@ -70,15 +72,20 @@ impl Shape {
             .ok()?;
         let start = dfa.start_state(&start::Config::new().anchored(Anchored::Yes)).ok()?;
         let (edge, check) = (detector.edge, detector.check);
-        Some(Self { dfa, start, edge, check, longest: longest.min(LONGEST) })
+        let mut never = Box::new([false; 256]);
+        for (never, byte) in never.iter_mut().zip(0..=u8::MAX) {
+            *never = dfa.is_dead_state(dfa.next_state(start, byte));
+        }
+        Some(Self { dfa, start, never, edge, check, longest: longest.min(LONGEST) })
     }
 
     pub(super) fn open(&self, start: u64) -> Open {
         Open { start, at: start, state: self.start, ends: [0; ENDS], count: 0 }
     }
 
-    pub(super) fn may_begin(&self, before: &[u8]) -> bool {
-        self.edge.may_begin(before)
+    /// Whether a match may begin with a byte, behind others.
+    pub(super) fn may_begin(&self, before: &[u8], first: u8) -> bool {
+        !self.never.get(usize::from(first)).copied().unwrap_or(false) && self.edge.may_begin(before)
     }
 
     /// Goes on with a match over `text`, which lies at `base` in the stream and holds everything

@@ -4,6 +4,10 @@
 //! compares it afterwards.
 
 const BITS: u32 = 16;
+/// Folds eight bytes.
+const FOLD: u64 = 0x2020_2020_2020_2020;
+/// No literal, with what is assigned behind it, needs more text than this.
+pub(super) const MOST: usize = 96;
 const BUCKETS: usize = 1 << 11;
 
 /// What a literal tells.
@@ -20,6 +24,9 @@ pub(super) enum Tells {
 #[derive(Debug)]
 pub(super) struct Trigger {
     literal: Vec<u8>,
+    /// Its first eight bytes, folded, up to what may differ, and which bits of them count.
+    head: u64,
+    mask: u64,
     /// The place of the detector in its set.
     pub(super) member: usize,
     pub(super) tells: Tells,
@@ -104,7 +111,7 @@ impl Triggers {
                 set(triggers.two.as_mut_slice(), pair(one, two));
                 set(&mut triggers.one, fold(one) as usize);
                 let literal = literal.clone();
-                hashed.push((bucket(hash), Trigger { literal, member, tells }));
+                hashed.push((bucket(hash), Trigger::new(literal, member, tells)));
             }
         }
         hashed.sort_by_key(|(bucket, _)| *bucket);
@@ -116,6 +123,13 @@ impl Triggers {
         }
         triggers.all.extend(hashed.into_iter().map(|(_, trigger)| trigger));
         triggers
+    }
+
+    /// One if a literal may stand where these bytes are, of which three are looked at.
+    #[inline]
+    pub(super) fn has_head(&self, [one, two, three, _]: [u8; 4]) -> u64 {
+        let bit = hash(one, two, three);
+        self.three.get(bit >> 6).copied().unwrap_or_default() >> (bit & 63) & 1
     }
 
     /// Whether a literal may stand at `at`: where the text is too short for three bytes, whether what
@@ -139,6 +153,22 @@ impl Triggers {
 }
 
 impl Trigger {
+    fn new(literal: Vec<u8>, member: usize, tells: Tells) -> Self {
+        let is_word = !matches!(tells, Tells::Begins { .. });
+        let sure = literal.iter().take(8).take_while(|&&byte| !is_word || byte != b' ').count();
+        let mut bytes = [0; 8];
+        bytes.iter_mut().zip(literal.iter().take(sure)).for_each(|(to, &from)| *to = from);
+        let mask = if sure == 8 { u64::MAX } else { (1 << (8 * sure)) - 1 };
+        let head = (u64::from_le_bytes(bytes) | FOLD) & mask;
+        Self { literal, head, mask, member, tells }
+    }
+
+    /// Whether it cannot be what these bytes begin.
+    #[inline]
+    pub(super) fn differs(&self, bytes: [u8; 8]) -> bool {
+        (u64::from_le_bytes(bytes) | FOLD) & self.mask != self.head
+    }
+
     /// Compares with the text from `at` on.
     pub(super) fn fits(&self, text: &[u8], at: usize, ended: bool) -> Fit {
         match self.tells {
@@ -170,7 +200,10 @@ impl Trigger {
                 at += usize::from(matches!(there, b' ' | b'_' | b'-' | b'.'));
                 continue;
             }
-            if there.to_ascii_lowercase() != letter {
+            // Of the letters outside ASCII that words have, capitals differ in the same bit.
+            let folded = if there < 0x80 { there.to_ascii_lowercase() } else { there | 0x20 };
+            let wanted = if letter < 0x80 { letter } else { letter | 0x20 };
+            if folded != wanted {
                 return Fit::No;
             }
             at += 1;

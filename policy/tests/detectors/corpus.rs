@@ -11,6 +11,8 @@ use std::ops::Range;
 pub(crate) struct Case {
     pub(crate) text: String,
     pub(crate) planted: Option<(&'static str, Range<usize>)>,
+    /// What looks like a secret behind the name of one: what the generic detector is for.
+    pub(crate) is_named: bool,
 }
 
 /// What may stand around a value.
@@ -58,7 +60,7 @@ pub(crate) fn cases(detector: &'static Detector, seed: u64, count: usize) -> Vec
         cases.push(planted(detector, &value, &mut random));
         cases.push(near_miss(detector, &value, &mut random));
         let text = prose(&mut random);
-        cases.push(Case { text, planted: None });
+        cases.push(Case { text, planted: None, is_named: false });
     }
     cases
 }
@@ -68,7 +70,7 @@ fn planted(detector: &'static Detector, value: &str, random: &mut Random) -> Cas
     let lead = prose(random);
     let start = lead.len() + front.len();
     let text = format!("{lead}{front}{value}{behind}{}", prose(random));
-    Case { text, planted: Some((detector.name, start..start + value.len())) }
+    Case { text, planted: Some((detector.name, start..start + value.len())), is_named: false }
 }
 
 fn frame(detector: &Detector, random: &mut Random) -> (String, &'static str) {
@@ -99,6 +101,7 @@ fn frame(detector: &Detector, random: &mut Random) -> (String, &'static str) {
 /// A value that is none: a digit or letter changed where there is a checksum, cut short, or without its
 /// context.
 fn near_miss(detector: &'static Detector, value: &str, random: &mut Random) -> Case {
+    let is_named = matches!(detector.begin, Begin::Named(_) | Begin::Near(_) | Begin::Assigned);
     let (front, behind) = if random.below(2) == 0 || detector.has_checksum() {
         frame(detector, random)
     } else {
@@ -115,7 +118,7 @@ fn near_miss(detector: &'static Detector, value: &str, random: &mut Random) -> C
     let mut value = value.to_owned();
     if CUT_IS_ONE.contains(&detector.name) {
         let text = format!("{}\n{}\n", prose(random), example(detector.negative[0]).0);
-        return Case { text, planted: None };
+        return Case { text, planted: None, is_named: false };
     }
     if detector.has_checksum() {
         let digits: Vec<usize> = value
@@ -132,9 +135,10 @@ fn near_miss(detector: &'static Detector, value: &str, random: &mut Random) -> C
             value.clear();
         }
     } else {
-        value.truncate(value.len() / 3);
+        // Shorter than any format is.
+        value.truncate((value.len() / 3).min(12));
     }
-    Case { text: format!("{}{front}{value}{behind}", prose(random)), planted: None }
+    Case { text: format!("{}{front}{value}{behind}", prose(random)), planted: None, is_named }
 }
 
 /// Words and ids.
@@ -303,7 +307,7 @@ pub(crate) fn scores(seed: u64, count: usize, mut show: impl FnMut(&str, &str)) 
     let score = |detector: &&'static Detector| {
         let mut score = Score::default();
         let Ok(set) = Set::compile(&[detector.name], &[]) else { return score };
-        for case in &cases {
+        for case in cases.iter().filter(|it| !(it.is_named && detector.name == "generic-secret")) {
             let found = find(&set, case.text.as_bytes());
             let planted = case.planted.as_ref();
             let range = planted.map_or(0..0, |(_, range)| range.clone());

@@ -66,7 +66,11 @@ impl Pattern {
 fn dfa(hir: &Hir, anchored: bool, reverse: bool) -> Option<Dfa> {
     let nfa = thompson::Compiler::new()
         .configure(
-            thompson::Config::new().utf8(false).reverse(reverse).nfa_size_limit(Some(4 << 20)),
+            thompson::Config::new()
+                .utf8(false)
+                .reverse(reverse)
+                .which_captures(thompson::WhichCaptures::None)
+                .nfa_size_limit(Some(4 << 20)),
         )
         .build_from_hir(hir)
         .ok()?;

@@ -244,7 +244,7 @@ impl<'s> TokenHunt<'s> {
         if self.last.back().is_some_and(|last| self.at > last.end + MOST_BETWEEN) {
             self.last.clear();
         }
-        let open = self.last.iter().rev().take(MOST - 1).last();
+        let open = self.last.iter().rev().take(MOST - 1).next_back();
         self.first_open = open.map_or(self.at, |token| token.start);
     }
 

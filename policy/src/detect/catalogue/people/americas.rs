@@ -70,12 +70,19 @@ pub(in crate::detect) const DETECTORS: &[Detector] = &[
         name: "ca-sin",
         doc: "Canadian social insurance numbers near a word that tells so",
         source: "https://www.canada.ca/en/employment-social-development/services/sin.html",
-        begin: Begin::Near(&["sin", "social insurance", "nas", "assurance sociale"]),
+        begin: Begin::Near(&[
+            "sin number",
+            "sin no",
+            "social insurance",
+            "social insurance number",
+            "nas number",
+            "assurance sociale",
+        ]),
         shape: "[1-79][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{3}",
         check: Some(check::LUHN),
         edge: Edge::Number,
-        positive: &["SIN: ⟦130 692 ¦544⟧"],
-        negative: &["SIN: 130 692 545"],
+        positive: &["SIN number: ⟦130 692 ¦544⟧"],
+        negative: &["SIN number: 130 692 545"],
         ..BASE
     },
     Detector {

@@ -143,7 +143,7 @@ impl Node {
         };
         if shown.push(head, place, ctx)?.is_some() {
             shown.finish(place, ctx)?;
-            self.joins = shown.take_joins();
+            self.joins = shown.take_joins().or(self.joins.take());
             return Ok(());
         }
         self.shown = Some(Box::new(shown));
@@ -182,7 +182,7 @@ impl Node {
         {
             behind = Some(behind.unwrap_or(0).max(at));
             shown.finish(place, ctx)?;
-            self.joins = shown.take_joins();
+            self.joins = shown.take_joins().or(self.joins.take());
             self.shown = None;
         }
         let (before, rest) = match behind {

@@ -187,3 +187,10 @@ fn grpc_web_and_connect() {
     assert_eq!(connect.at("body.text (joined)"), "project zeus");
     assert_eq!(connect.at("body grpc message 3.error.code"), "b");
 }
+
+#[test]
+fn an_event_that_looks_compressed_keeps_what_is_joined() {
+    let body = b"data: project \n\ndata: x\x9czeus\n\ndata: launches\n\n";
+    let got = decode(&Media::of("text/event-stream"), body);
+    assert_eq!(got.at("body data (joined)"), "project x\u{fffd}zeuslaunches");
+}

@@ -1,6 +1,6 @@
 use super::*;
 use exeat_policy::snapshot::AuditSettings;
-use exeat_policy::source::{Mode, PolicyRef, Tier};
+use exeat_policy::source::{PolicyRef, Tier};
 
 fn policy(tier: Tier, namespace: &str, name: &str, pods: serde_json::Value) -> Object {
     let pod_selector = serde_json::from_value(pods).unwrap();

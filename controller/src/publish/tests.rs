@@ -4,7 +4,7 @@ use crate::index::{Key, NamespaceInfo, Object, PodInfo, Selection, StoredPolicy,
 use exeat_api::audiences;
 use exeat_policy::DeniedNames;
 use exeat_policy::snapshot::{Durability, OnFailure};
-use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
+use exeat_policy::source::{PolicyRef, PolicySource};
 use futures::future::BoxFuture;
 use http::Request;
 use http_body_util::BodyExt;

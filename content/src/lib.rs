@@ -47,7 +47,8 @@
 //!
 //! - **Any cut of the body gives the same streams, texts, places, and error.** The numbers of streams, and
 //!   the order of events of different streams, are not part of that; nor is how far other streams had
-//!   come when an error ends all. At the very edge of a limit, which one is named may depend on the cut.
+//!   come when an error ends all. At the very edge of a limit, and where a brotli stream is damaged, which
+//!   layer is named may depend on the cut; that there is an error does not.
 //! - **Memory**: [`Limits::memory`] for decompressors, and [`Limits::streams`] times [`STREAM`] for all
 //!   else: 52 MiB by default at the very worst, a few KiB for most bodies.
 //! - **Work**: decoded text is at most [`Limits::output_base`] and [`Limits::output_per_input`] for each

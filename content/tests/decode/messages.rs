@@ -1,9 +1,7 @@
 //! Multipart, events, gRPC: shapes that real tools send. Each is also decoded by single bytes.
 
-mod support;
-
+use crate::support::*;
 use exeat_content::{Media, Why};
-use support::*;
 
 const SECRET: &str = "project zeus launches at dawn";
 

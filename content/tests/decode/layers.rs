@@ -1,9 +1,7 @@
 //! Every layer, alone and stacked. Each body is also decoded by single bytes, with the same outcome.
 
-mod support;
-
+use crate::support::*;
 use exeat_content::{DecodeError, Media, Why};
-use support::*;
 
 const SECRET: &str = "project zeus launches at dawn";
 

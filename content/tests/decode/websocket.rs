@@ -1,7 +1,5 @@
 //! WebSocket frames of both sides, whole and byte by byte.
 
-mod support;
-
 use exeat_content::websocket::{Context, Event, Frames, From, Settings};
 use exeat_content::{DecodeError, Why};
 use std::fmt::Write;
@@ -122,7 +120,7 @@ fn what_the_protocol_forbids() {
     }
     let cut = frame(0x81, b"hello", true);
     assert_eq!(read(plain, &cut[..8]).unwrap_err().why, Why::Truncated);
-    let bomb = support::deflate(&vec![0; 4 << 20]);
+    let bomb = crate::support::deflate(&vec![0; 4 << 20]);
     let got = read(settings(From::Client, Some(Context::Takeover)), &frame(0xc2, &bomb, true));
     assert_eq!(got.unwrap_err().why, Why::MessageTooLong);
 }

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stream {
-    pub at: String,
-    pub text: Vec<u8>,
-    pub closed: bool,
+pub(crate) struct Stream {
+    pub(crate) at: String,
+    pub(crate) text: Vec<u8>,
+    pub(crate) closed: bool,
 }
 
 #[derive(Default)]
-pub struct Collect {
-    pub streams: BTreeMap<StreamId, Stream>,
+pub(crate) struct Collect {
+    pub(crate) streams: BTreeMap<StreamId, Stream>,
 }
 
 impl Sink for Collect {
@@ -46,32 +46,32 @@ impl Sink for Collect {
     }
 }
 
-pub struct Decoded {
-    pub streams: Vec<Stream>,
-    pub result: Result<(), DecodeError>,
+pub(crate) struct Decoded {
+    pub(crate) streams: Vec<Stream>,
+    pub(crate) result: Result<(), DecodeError>,
 }
 
 impl Decoded {
     /// Whether a stream holds the text.
-    pub fn has(&self, text: &str) -> bool {
+    pub(crate) fn has(&self, text: &str) -> bool {
         self.find(text).is_some()
     }
 
     /// Where a stream other than the body holds the text.
-    pub fn find(&self, text: &str) -> Option<&str> {
+    pub(crate) fn find(&self, text: &str) -> Option<&str> {
         let holds =
             |stream: &&Stream| stream.text.windows(text.len()).any(|one| one == text.as_bytes());
         self.streams.iter().find(holds).map(|stream| stream.at.as_str())
     }
 
     /// The text of the stream at this place.
-    pub fn at(&self, place: &str) -> String {
+    pub(crate) fn at(&self, place: &str) -> String {
         let found = self.streams.iter().find(|stream| stream.at == place);
         let found = found.unwrap_or_else(|| panic!("no {place:?} in {}", self.list()));
         String::from_utf8_lossy(&found.text).into_owned()
     }
 
-    pub fn list(&self) -> String {
+    pub(crate) fn list(&self) -> String {
         let line = |stream: &Stream| {
             let text: String = String::from_utf8_lossy(&stream.text).chars().take(80).collect();
             format!("{}: {text:?}\n", stream.at)
@@ -80,7 +80,7 @@ impl Decoded {
     }
 }
 
-pub fn chunked<'a>(
+pub(crate) fn chunked<'a>(
     media: &Media,
     limits: Limits,
     chunks: impl Iterator<Item = &'a [u8]>,
@@ -104,7 +104,7 @@ pub fn chunked<'a>(
 }
 
 /// Decodes a body whole, and by single bytes, which must be the same.
-pub fn decode(media: &Media, body: &[u8]) -> Decoded {
+pub(crate) fn decode(media: &Media, body: &[u8]) -> Decoded {
     let whole = chunked(media, Limits::default(), std::iter::once(body));
     for size in [1, 7] {
         let cut = chunked(media, Limits::default(), body.chunks(size));
@@ -116,34 +116,34 @@ pub fn decode(media: &Media, body: &[u8]) -> Decoded {
     whole
 }
 
-pub fn encoded(content_type: &str, encoding: &str) -> Media {
+pub(crate) fn encoded(content_type: &str, encoding: &str) -> Media {
     Media { content_encoding: Some(encoding.to_owned()), ..Media::of(content_type) }
 }
 
-pub fn gzip(text: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
     let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     out.write_all(text).unwrap();
     out.finish().unwrap()
 }
 
-pub fn zlib(text: &[u8]) -> Vec<u8> {
+pub(crate) fn zlib(text: &[u8]) -> Vec<u8> {
     let mut out = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     out.write_all(text).unwrap();
     out.finish().unwrap()
 }
 
-pub fn deflate(text: &[u8]) -> Vec<u8> {
+pub(crate) fn deflate(text: &[u8]) -> Vec<u8> {
     let mut out = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
     out.write_all(text).unwrap();
     out.finish().unwrap()
 }
 
-pub fn zstd(text: &[u8]) -> Vec<u8> {
+pub(crate) fn zstd(text: &[u8]) -> Vec<u8> {
     ::zstd::bulk::compress(text, 3).unwrap()
 }
 
 /// A brotli stream of one uncompressed meta-block and an empty last one, RFC 7932 §9.
-pub fn brotli(text: &[u8]) -> Vec<u8> {
+pub(crate) fn brotli(text: &[u8]) -> Vec<u8> {
     assert!(!text.is_empty() && text.len() <= 1 << 16);
     // WBITS 16 (0), ISLAST 0, MNIBBLES 4 (00), MLEN - 1, ISUNCOMPRESSED 1, padding.
     let head = (text.len() as u32 - 1) << 4 | 1 << 20;
@@ -154,7 +154,7 @@ pub fn brotli(text: &[u8]) -> Vec<u8> {
     out
 }
 
-pub fn base64(text: &[u8]) -> String {
+pub(crate) fn base64(text: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for group in text.chunks(3) {
@@ -169,12 +169,12 @@ pub fn base64(text: &[u8]) -> String {
 }
 
 /// A frame of gRPC.
-pub fn frame(flags: u8, message: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(flags: u8, message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     [&[flags], length.as_slice(), message].concat()
 }
 
-pub fn utf16(text: &str, big: bool) -> Vec<u8> {
+pub(crate) fn utf16(text: &str, big: bool) -> Vec<u8> {
     text.encode_utf16()
         .flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() })
         .collect()

@@ -1,11 +1,9 @@
 //! Input that is made to cost: an error that says so, or a bounded fallback. And the property that all
 //! of this rests on: where a body is cut changes nothing.
 
-mod support;
-
+use crate::support::*;
 use exeat_content::{Decoder, Limits, Media, Place, Sink, StreamId, Why};
 use proptest::prelude::*;
-use support::*;
 
 /// Counts streams and bytes.
 #[derive(Default)]
@@ -85,7 +83,7 @@ fn layers_have_a_depth() {
     for _ in 0..12 {
         body = gzip(&body);
     }
-    let names = vec!["gzip"; 12].join(",");
+    let names = ["gzip"; 12].join(",");
     let (_, done) = count(&encoded("text/plain", &names), Limits::default(), std::iter::once(body));
     assert_eq!(done, Err(Why::TooDeep));
     let mut text = "project zeus launches at dawn".to_owned();

@@ -1,8 +1,9 @@
 //! `exeat`: what left, where to, and whether the record of it holds. Also installed as
 //! `kubectl-exeat`.
 //!
-//! Exit codes: 0 all is well; 1 a policy has errors, or an audit chain was altered; 2 an audit
-//! chain is incomplete, or whether one is missing is not known; 3 the command could not do its work.
+//! Exit codes: 0 all is well; 1 a policy has errors, an audit chain was altered, or a detector found
+//! something; 2 an audit chain is incomplete, or whether one is missing is not known; 3 the command
+//! could not do its work.
 
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 mod audit;
 mod connect;
+mod detectors;
 mod policy;
 mod table;
 
@@ -38,6 +40,11 @@ enum Command {
     Policy {
         #[command(subcommand)]
         command: PolicyCommand,
+    },
+    /// What is looked for in content: secrets and personal data, without a cluster
+    Detectors {
+        #[command(subcommand)]
+        command: detectors::DetectorsCommand,
     },
     /// Print the version
     Version,
@@ -131,6 +138,7 @@ fn run(command: Command) -> Result<ExitCode> {
             audit::export::run(&args)
         }
         Command::Policy { command: PolicyCommand::Check(args) } => policy::check(&args.files),
+        Command::Detectors { command } => detectors::run(&command),
         Command::Version => {
             println!("exeat {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)

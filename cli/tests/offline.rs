@@ -306,3 +306,34 @@ fn help_version_and_completion_are_there() {
     let output = Command::new(plugin).args(["audit", "--help"]).output().unwrap();
     assert!(stdout(&output).contains("Usage: kubectl exeat audit"), "{}", stdout(&output));
 }
+
+#[test]
+fn detectors_are_listed_shown_and_tried() {
+    let listed = exeat(&["detectors", "list"]);
+    assert!(stdout(&listed).contains("github-token"));
+    let json = exeat(&["detectors", "list", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
+    assert!(json["detectors"].as_array().unwrap().len() >= 120);
+    assert!(stdout(&exeat(&["detectors", "show", "iban"])).contains("MOD 97-10"));
+    let unknown = exeat(&["detectors", "show", "github-tokn"]);
+    assert_eq!(unknown.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("github-token"));
+}
+
+#[test]
+fn a_tried_file_shows_where_and_never_what() {
+    let found = run(&["detectors", "test", "-"], "one\ncard 4111 1111 1111 1111\n");
+    assert_eq!(found.status.code(), Some(1));
+    assert_eq!(stdout(&found), "2:6  credit-card  41...11 (19 bytes)\n");
+    let nothing = run(&["detectors", "test", "-", "--detectors", "iban,email"], "nothing here\n");
+    assert_eq!((nothing.status.code(), stdout(&nothing)), (Some(0), String::new()));
+}
+
+#[test]
+fn digests_have_a_fresh_salt_and_hide_their_values() {
+    let digest = || stdout(&run(&["detectors", "digest", "-"], "Jane Doe\n\nK-4711-0815\n"));
+    let (one, two) = (digest(), digest());
+    assert!(one != two && !one.to_lowercase().contains("jane"));
+    let data: serde_json::Value = serde_json::from_str(&one).unwrap();
+    assert_eq!(data["digests"].as_array().unwrap().len(), 2);
+}

@@ -2,8 +2,9 @@
 
 use crate::RecordType;
 use exeat_policy::limits::{
-    MAX_BODY_PATTERN, MAX_BODY_PATTERNS, MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE,
-    MAX_RULE_NAME, MAX_TYPES, METHOD_PATTERN, RULE_NAME_PATTERN,
+    MAX_BODY_PATTERN, MAX_BODY_PATTERNS, MAX_DETECTOR, MAX_DETECTORS, MAX_METHOD, MAX_METHODS,
+    MAX_PATTERNS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_TYPES, METHOD_PATTERN,
+    RULE_NAME_PATTERN,
 };
 use exeat_policy::{action, source};
 use kube::KubeSchema;
@@ -19,8 +20,10 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("!has(self.types) || size(self.types) == 0 || self.action == 'network.dns'").message("types are types of DNS records and belong to network.dns rules: remove types, or set action to network.dns"),
     validation = Rule::new("!has(self.denyBodyPatterns) || size(self.denyBodyPatterns) == 0 || self.action == 'network.request'").message("denyBodyPatterns belong to network.request rules, the only ones whose content is read: remove them, or set action to network.request"),
     validation = Rule::new("!has(self.denyBodyPatterns) || size(self.denyBodyPatterns) == 0 || self.effect == 'Allow'").message("denyBodyPatterns narrow an Allow: a Deny refuses whatever the body is, so remove them or set effect to Allow"),
+    validation = Rule::new("!has(self.denyPatterns) || size(self.denyPatterns) == 0 || (self.action == 'network.request' && self.effect == 'Allow')").message("denyPatterns narrow an Allow of network.request, the only rules whose content is read: move them to such a rule"),
+    validation = Rule::new("!has(self.denyDetectors) || size(self.denyDetectors) == 0 || (self.action == 'network.request' && self.effect == 'Allow')").message("denyDetectors narrow an Allow of network.request, the only rules whose content is read: move them to such a rule"),
     validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || (self.action == 'network.request' && self.effect == 'Allow' && self.resource.startsWith('https://'))").message("tls: Passthrough belongs to an Allow of network.request whose resource begins with https://: TLS of a network.connect rule passes through anyway"),
-    validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || (!(has(self.methods) && size(self.methods) > 0) && !(has(self.denyBodyPatterns) && size(self.denyBodyPatterns) > 0))").message("tls: Passthrough is not read, so methods and denyBodyPatterns cannot be held to: remove them, or set tls to Intercept"),
+    validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || (!(has(self.methods) && size(self.methods) > 0) && !(has(self.denyBodyPatterns) && size(self.denyBodyPatterns) > 0) && !(has(self.denyPatterns) && size(self.denyPatterns) > 0) && !(has(self.denyDetectors) && size(self.denyDetectors) > 0))").message("tls: Passthrough is not read, so methods, denyBodyPatterns, denyPatterns and denyDetectors cannot be held to: remove them, or set tls to Intercept"),
     validation = Rule::new("self.action != 'network.dns' || !self.resource.contains('://')").message("the resource of a network.dns rule is a host pattern without a scheme, such as *.example.com"),
     validation = Rule::new("self.action != 'network.request' || self.resource.startsWith('http://') || self.resource.startsWith('https://') || self.resource.startsWith('ws://') || self.resource.startsWith('wss://') || self.resource.startsWith('*://')").message("the resource of a network.request rule begins with http://, https://, ws://, wss:// or *://"),
     validation = Rule::new("self.action != 'network.connect' || self.resource.startsWith('tcp://') || self.resource.startsWith('tls://') || self.resource.startsWith('*://')").message("the resource of a network.connect rule begins with tcp://, tls:// or *://"),
@@ -57,14 +60,27 @@ pub struct Rule {
     #[schemars(length(max = MAX_REASON))]
     pub reason: Option<String>,
     /// Case-insensitive regular expressions (RE2 syntax). A request that this rule would allow is
-    /// refused when its body matches one of them.
+    /// refused when its body matches one of them, as it is or in what it decodes to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_BODY_PATTERNS), inner(length(min = 1, max = MAX_BODY_PATTERN)))]
     pub deny_body_patterns: Vec<String>,
+    /// The same for all that the agent sends: path, query, names and values of header lines, body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_PATTERNS), inner(length(min = 1, max = MAX_BODY_PATTERN)))]
+    pub deny_patterns: Vec<String>,
+    /// Names of detectors, such as aws-access-key or private-key; `exeat detectors list` shows them. A
+    /// request that this rule would allow is refused when one of them finds something in what the agent
+    /// sends: path, query, names and values of header lines, body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = MAX_DETECTORS),
+        inner(length(min = 1, max = MAX_DETECTOR), regex(pattern = RULE_NAME_PATTERN))
+    )]
+    pub deny_detectors: Vec<String>,
     /// What becomes of the host's TLS. Intercept: it is terminated, and every request is decided.
     /// Passthrough: it passes as it is, held to its server name alone, for clients that pin
     /// certificates or present their own; in an Allow of https:// and a name, without path,
-    /// methods and denyBodyPatterns. Where another rule denies requests to the host or holds their
+    /// methods and rules about content. Where another rule denies requests to the host or holds their
     /// content, it is terminated all the same.
     #[serde(default, skip_serializing_if = "Tls::is_default")]
     pub tls: Tls,
@@ -143,6 +159,8 @@ impl From<&Rule> for source::RuleSource {
             effect: rule.effect.into(),
             reason: rule.reason.clone(),
             deny_body_patterns: rule.deny_body_patterns.clone(),
+            deny_patterns: rule.deny_patterns.clone(),
+            deny_detectors: rule.deny_detectors.clone(),
             tls: match rule.tls {
                 Tls::Intercept => source::TlsMode::Intercept,
                 Tls::Passthrough => source::TlsMode::Passthrough,

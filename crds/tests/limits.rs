@@ -78,6 +78,15 @@ fn the_compiler_ends_where_the_schema_does() {
             let deny_body_patterns = (0..count).map(|n| format!("secret-{n}")).collect();
             vec![RuleSource { deny_body_patterns, ..rule("r") }]
         });
+        ends_at(most("denyPatterns/maxItems"), "patterns", |count| {
+            let deny_patterns = (0..count).map(|n| format!("secret-{n}")).collect();
+            vec![RuleSource { deny_patterns, ..rule("r") }]
+        });
+        ends_at(most("denyDetectors/maxItems"), "detectors", |count| {
+            vec![RuleSource { deny_detectors: vec!["iban".to_owned(); count], ..rule("r") }]
+        });
+        let longest = most("denyDetectors/items/maxLength");
+        assert!(exeat_policy::detect::all().iter().all(|it| it.name.len() <= longest));
         ends_at(most("denyBodyPatterns/items/maxLength"), "body pattern", |count| {
             vec![RuleSource { deny_body_patterns: vec!["é".repeat(count)], ..rule("r") }]
         });

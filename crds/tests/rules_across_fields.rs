@@ -32,6 +32,7 @@ fn rules_that_belong_together_are_accepted() {
     for changes in [
         json!({}),
         json!({"methods": ["GET"], "denyBodyPatterns": ["secret"]}),
+        json!({"denyPatterns": ["secret"], "denyDetectors": ["private-key"]}),
         json!({"effect": "Deny", "resource": "http://**"}),
         json!({"resource": "*://api.example.com:8443/**"}),
         json!({"action": "network.connect", "resource": "tcp://10.20.0.0/16:5432"}),
@@ -60,6 +61,12 @@ fn rules_that_contradict_themselves_are_refused_with_a_sentence() {
             "denyBodyPatterns belong to network.request",
         ),
         (json!({"effect": "Deny", "denyBodyPatterns": ["x"]}), "denyBodyPatterns narrow an Allow"),
+        (json!({"effect": "Deny", "denyPatterns": ["x"]}), "denyPatterns narrow an Allow"),
+        (
+            json!({"action": "network.dns", "resource": "a.example", "denyDetectors": ["iban"]}),
+            "denyDetectors narrow an Allow",
+        ),
+        (json!({"tls": "Passthrough", "denyDetectors": ["iban"]}), "tls: Passthrough is not read"),
         (
             json!({"action": "network.dns", "resource": "https://a.example"}),
             "a host pattern without a scheme",

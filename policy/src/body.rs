@@ -19,6 +19,7 @@ mod scanner;
 mod shorten;
 mod views;
 
+pub(crate) use patterns::parse;
 pub use patterns::{BodyPatternError, BodyPatterns};
 pub use scanner::Scanner;
 

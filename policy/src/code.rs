@@ -38,6 +38,10 @@ codes! {
     NoPolicy,
     /// The body matched a `denyBodyPatterns` entry.
     BodyPattern,
+    /// The request matched a `denyPatterns` entry.
+    ContentPattern,
+    /// The request holds what a detector of `denyDetectors` finds.
+    Detected,
     /// The body cannot be inspected in the encoding that it was sent in.
     Encoding,
     /// The request can be read in more than one way.

@@ -3,8 +3,11 @@
 
 use crate::action::{Action, Effect};
 use crate::body::BodyPatterns;
+use crate::content::Content;
+use crate::detect::Set;
 use crate::limits::{
-    MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_RULES, MAX_TYPES,
+    MAX_DETECTORS, MAX_METHOD, MAX_METHODS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_RULES,
+    MAX_TYPES,
 };
 use crate::pattern::{HostPattern, ResourcePattern, Scheme};
 use crate::record_type::RecordType;
@@ -140,7 +143,7 @@ fn compile_rule(
     }
     let methods = check_methods(rule, action, path, &mut errors);
     let types = check_types(rule, action, path, &mut errors);
-    let body = check_body(rule, action, path, &mut errors);
+    let content = check_content(rule, action, path, &mut errors);
     let pattern = ResourcePattern::parse(&rule.resource, action, rule.effect);
     if let Ok(pattern) = &pattern {
         check_tls(rule, action, pattern, path, &mut errors);
@@ -155,7 +158,7 @@ fn compile_rule(
             methods,
             types,
             reason: rule.reason.as_deref().map(Arc::from),
-            body,
+            content,
             tls: rule.tls,
         }),
         Ok(_) => Err(errors),
@@ -249,14 +252,13 @@ fn check_tls(
             "write the resource as https:// and a name",
         ));
     }
-    let unread =
-        pattern.path.is_some() || !rule.methods.is_empty() || !rule.deny_body_patterns.is_empty();
+    let unread = pattern.path.is_some() || !rule.methods.is_empty() || rule.reads_content();
     if unread {
         errors.push(error(
             &path,
             "what passes through is not read, so paths, methods and contents cannot be held to"
                 .into(),
-            "remove the path, methods and denyBodyPatterns, or set tls to Intercept",
+            "remove the path, methods and what is denied of the content, or set tls to Intercept",
         ));
     }
 }
@@ -293,30 +295,76 @@ fn check_types(
     types
 }
 
-fn check_body(
+fn check_content(
     rule: &RuleSource,
     action: Action,
     path: &str,
     errors: &mut Vec<CompileError>,
-) -> Option<Arc<BodyPatterns>> {
-    if rule.deny_body_patterns.is_empty() {
+) -> Option<Arc<Content>> {
+    if !rule.reads_content() {
         return None;
     }
-    let path = format!("{path}.denyBodyPatterns");
+    let lists = [
+        ("denyBodyPatterns", &rule.deny_body_patterns),
+        ("denyPatterns", &rule.deny_patterns),
+        ("denyDetectors", &rule.deny_detectors),
+    ];
     if action != Action::NetworkRequest || rule.effect != Effect::Allow {
-        errors.push(error(
-            &path,
-            "body patterns belong to an Allow of network.request".into(),
-            "move them to such a rule",
-        ));
+        for (field, _) in lists.iter().filter(|(_, list)| !list.is_empty()) {
+            errors.push(error(
+                &format!("{path}.{field}"),
+                "what is sent is looked at under an Allow of network.request".into(),
+                "move it to such a rule",
+            ));
+        }
         return None;
     }
-    match BodyPatterns::compile(&rule.deny_body_patterns) {
-        Ok(body) => Some(Arc::new(body)),
-        Err(e) => {
-            let path = e.index.map_or_else(|| path.clone(), |at| format!("{path}[{at}]"));
+    let [(body, _), (anywhere, _), (detectors, _)] = lists;
+    let (path_of, before) = (|field: &str| format!("{path}.{field}"), errors.len());
+    let content = Content {
+        body: check_patterns(&rule.deny_body_patterns, &path_of(body), errors),
+        anywhere: check_patterns(&rule.deny_patterns, &path_of(anywhere), errors),
+        detectors: check_detectors(&rule.deny_detectors, &path_of(detectors), errors),
+    };
+    (errors.len() == before).then(|| Arc::new(content))
+}
+
+fn check_patterns(
+    list: &[String],
+    path: &str,
+    errors: &mut Vec<CompileError>,
+) -> Option<BodyPatterns> {
+    if list.is_empty() {
+        return None;
+    }
+    BodyPatterns::compile(list)
+        .map_err(|e| {
+            let path = e.index.map_or_else(|| path.to_owned(), |at| format!("{path}[{at}]"));
             errors.push(CompileError { path, problem: e.problem, fix: e.fix });
-            None
+        })
+        .ok()
+}
+
+fn check_detectors(list: &[String], path: &str, errors: &mut Vec<CompileError>) -> Option<Set> {
+    if list.is_empty() {
+        return None;
+    }
+    if list.len() > MAX_DETECTORS {
+        let problem = format!("there are more than {MAX_DETECTORS} detectors");
+        errors.push(error(path, problem, "list each detector once"));
+        return None;
+    }
+    for (at, name) in list.iter().enumerate() {
+        if let Err(unknown) = Set::compile(&[name], &[]) {
+            errors.push(error(
+                &format!("{path}[{at}]"),
+                unknown.to_string(),
+                "`exeat detectors list` names them all",
+            ));
+            return None;
         }
     }
+    Set::compile(list, &[])
+        .map_err(|e| errors.push(error(path, e.to_string(), "see `exeat detectors list`")))
+        .ok()
 }

@@ -1,6 +1,6 @@
 //! What an act that is not denied is held to.
 
-use crate::body::BodyPatterns;
+use crate::content::Content;
 use crate::rule::Rule;
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub struct Obligations {
     /// What must not be in what the agent sends. Empty: it is not read.
-    pub deny: Vec<Arc<BodyPatterns>>,
+    pub deny: Vec<Arc<Content>>,
 }
 
 impl Obligations {
     /// Adds what this rule demands.
     pub(crate) fn add(&mut self, rule: &Rule) {
-        let Some(body) = &rule.body else { return };
+        let Some(content) = &rule.content else { return };
         // A rule may match under several readings.
-        if !self.deny.iter().any(|have| Arc::ptr_eq(have, body)) {
-            self.deny.push(Arc::clone(body));
+        if !self.deny.iter().any(|have| Arc::ptr_eq(have, content)) {
+            self.deny.push(Arc::clone(content));
         }
     }
 }

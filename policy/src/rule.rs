@@ -2,7 +2,7 @@
 //! matched by the index, before a rule is asked.
 
 use crate::action::{Action, Effect};
-use crate::body::BodyPatterns;
+use crate::content::Content;
 use crate::pattern::ResourcePattern;
 use crate::record_type::RecordType;
 use crate::source::{PolicyRef, Tier, TlsMode};
@@ -53,7 +53,7 @@ pub struct Rule {
     /// Types of DNS records; empty: addresses in an Allow, all in a Deny.
     pub types: Vec<RecordType>,
     pub reason: Option<Arc<str>>,
-    pub body: Option<Arc<BodyPatterns>>,
+    pub content: Option<Arc<Content>>,
     pub tls: TlsMode,
 }
 

@@ -85,11 +85,22 @@ pub struct RuleSource {
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny_body_patterns: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny_patterns: Vec<String>,
+    /// Names of the catalogue ([`crate::detect`]). Text, as `action` is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny_detectors: Vec<String>,
     #[serde(default, skip_serializing_if = "TlsMode::is_default")]
     pub tls: TlsMode,
 }
 
 impl RuleSource {
+    /// Whether it speaks of what is sent.
+    pub fn reads_content(&self) -> bool {
+        let lists = [&self.deny_body_patterns, &self.deny_patterns, &self.deny_detectors];
+        lists.into_iter().any(|list| !list.is_empty())
+    }
+
     /// A rule under no condition.
     pub fn new(
         name: impl Into<String>,
@@ -106,6 +117,8 @@ impl RuleSource {
             effect,
             reason: None,
             deny_body_patterns: Vec::new(),
+            deny_patterns: Vec::new(),
+            deny_detectors: Vec::new(),
             tls: TlsMode::Intercept,
         }
     }

@@ -23,8 +23,8 @@ pub enum Refusal {
     #[error("{reason}")]
     Denied { code: Code, rule: Option<String>, reason: String },
     #[error("{reason}")]
-    BodyPattern { rule: Option<String>, reason: String },
-    #[error("the body is encoded ({0}) and a rule requires that it be read")]
+    Content { code: Code, rule: Option<String>, reason: String },
+    #[error("the body cannot be decoded ({0}) and a rule requires that it be read")]
     Encoding(String),
     #[error("what follows a WebSocket upgrade cannot be read, and a rule requires that it be")]
     Uninspectable,
@@ -90,8 +90,7 @@ impl Refusal {
     /// From the closed set that records and metrics share.
     pub fn code(&self) -> Code {
         match self {
-            Self::Denied { code, .. } => *code,
-            Self::BodyPattern { .. } => Code::BodyPattern,
+            Self::Denied { code, .. } | Self::Content { code, .. } => *code,
             Self::Encoding(_) | Self::Uninspectable => Code::Encoding,
             Self::SniMismatch | Self::SniMissing | Self::EncryptedHello | Self::HostMismatch => {
                 Code::HostMismatch
@@ -122,7 +121,7 @@ impl Refusal {
     /// The rule that refused, where it was one.
     pub fn rule(&self) -> Option<&str> {
         match self {
-            Self::Denied { rule, .. } | Self::BodyPattern { rule, .. } => rule.as_deref(),
+            Self::Denied { rule, .. } | Self::Content { rule, .. } => rule.as_deref(),
             _ => None,
         }
     }
@@ -146,11 +145,11 @@ impl Refusal {
                 "Use only what this agent's policy allows, or ask its owner for a rule. Another \
                  client, protocol, port, encoding or address for the same place is refused too."
             }
-            Self::BodyPattern { .. } => {
+            Self::Content { .. } => {
                 "Remove what must not leave and send the request again. Encoding, splitting or \
-                 renaming it does not help: the whole body is read."
+                 renaming it does not help: all of it is decoded and read."
             }
-            Self::Encoding(_) => "Send the body without Content-Encoding.",
+            Self::Encoding(_) => "Send the body as it is, or in a common encoding that is whole.",
             Self::Uninspectable => "Use plain requests instead of a WebSocket.",
             Self::SniMismatch | Self::SniMissing | Self::EncryptedHello | Self::HostMismatch => {
                 "Resolve the name, connect to the address you are given, and use that one name in \

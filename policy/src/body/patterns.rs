@@ -109,7 +109,8 @@ pub(super) fn syntax_config() -> syntax::Config {
     syntax::Config::new().case_insensitive(true).utf8(false).nest_limit(64)
 }
 
-fn parse(pattern: &str) -> Result<Hir, (String, String)> {
+/// A pattern as it is compiled; the error is the problem and its fix.
+pub(crate) fn parse(pattern: &str) -> Result<Hir, (String, String)> {
     if pattern.is_empty() {
         return Err(("the pattern is empty and would match every body".into(), "remove it".into()));
     }

@@ -6,7 +6,7 @@ use regex_automata::dfa::Automaton;
 use regex_automata::util::primitives::StateID;
 
 /// An automaton and its states in every view.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Run<'p> {
     pub(super) matcher: Matcher<'p>,
     /// The place in the chunk before which it has seen everything.
@@ -19,7 +19,7 @@ pub(super) struct Run<'p> {
 }
 
 /// Steps an automaton, over any view, until a pattern has matched.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Matcher<'p> {
     machine: &'p Machine,
     /// The place in the rule's list of the pattern that matched.

@@ -6,14 +6,14 @@ use super::prefilter::Prefilter;
 use super::run::Run;
 
 /// Scans one body. After a match it stays matched.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Scanner<'p> {
     groups: Vec<Scan<'p>>,
     found: Option<usize>,
 }
 
 /// The scan for one group of patterns.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Scan<'p> {
     prefilter: Option<&'p Prefilter>,
     looks_around: bool,

@@ -23,7 +23,7 @@ pub(super) const fn begins_any(byte: u8) -> bool {
 }
 
 /// One view of a body.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct View<D> {
     pub(super) decoder: D,
     /// The automaton's state; none where the view is joined to the bytes as sent.
@@ -73,7 +73,7 @@ impl Out {
 }
 
 /// `application/x-www-form-urlencoded` decoding; what is no escape passes as it is.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Percent {
     held: [u8; 2],
     len: usize,
@@ -137,7 +137,7 @@ pub(super) fn hex(byte: u8) -> u8 {
 }
 
 /// JSON string escapes, RFC 8259 §7, wherever they stand: what surrounds them does not matter.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Json {
     state: JsonState,
     high: Option<u32>,
@@ -225,7 +225,7 @@ pub(super) const fn unescaped(byte: u8) -> u8 {
 }
 
 /// Without NUL bytes: UTF-16 of ASCII.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct NoNul;
 
 impl Decoder for NoNul {

@@ -109,7 +109,8 @@ fn the_obligations_of_every_allow_that_matches_apply_and_a_deny_has_none() {
     let policies = compiled(vec![policy("p", Tier::Namespaced, rules)]);
     let patterns = |url| {
         let deny = request(&policies, "GET", url).obligations.deny;
-        let mut all: Vec<_> = deny.iter().flat_map(|one| one.patterns().to_vec()).collect();
+        let mut all: Vec<_> =
+            deny.iter().flat_map(|one| one.body.as_ref().unwrap().patterns().to_vec()).collect();
         all.sort_unstable();
         all
     };

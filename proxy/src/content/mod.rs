@@ -2,18 +2,20 @@
 //!
 //! A body is held whole up to [`HOLD_LIMIT`] before anything is dialled, so that a refusal means
 //! that not a byte went out. A longer body is streamed behind what was read: the last
-//! [`LAG`] bytes that the scanners have seen always stay here, so that a match is cut off whole.
+//! [`LAG`] bytes that the scan has seen always stay here, so that a match is cut off whole.
 //! A stream of messages (gRPC, Connect) whose client waits for an answer between them is read burst
-//! by burst: what has come of it is scanned whole before any of it leaves.
+//! by burst: the messages that have come are scanned whole before any of them leaves.
+//! What is encoded is scanned as what it stands for ([`exeat_content`]).
 //! Held bytes of all requests share the process's [`Memory`]; who finds it full is refused after a while.
 //! Trailers are dropped: they would leave behind the body, unread.
 
 mod messages;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, brief};
 use crate::wire::{Memory, NoRoom, Room};
 use bytes::{Bytes, BytesMut};
-use exeat_policy::body::{BodyPatterns, Scanner};
+use exeat_content::{DecodeError, Found, Media, Scan, scan_memory};
+use exeat_policy::content::Content;
 use http_body::Body;
 use http_body_util::BodyExt;
 use messages::Messages;
@@ -48,10 +50,29 @@ pub struct Inspected {
     pub announced: Option<u64>,
     /// `sha256:<hex>` of the body, where it was read whole.
     pub digest: Option<String>,
-    /// A pattern matched in what was held, and there was no refusal to answer it with.
-    pub matched: bool,
+    /// Something was found in what was held, or it could not be read, and there was nobody to refuse
+    /// it.
+    pub matched: Option<Matched>,
     /// Given back when the body was sent or dropped.
     pub room: Option<Room>,
+}
+
+/// What a body is held to.
+pub struct Terms {
+    pub rules: Vec<Arc<Content>>,
+    pub media: Media,
+    pub framing: Framing,
+    /// Makes the refusal of what was found; none where policies only observe.
+    pub refuse: Option<Refuse>,
+}
+
+pub type Refuse = Box<dyn Fn(&Found) -> Refusal + Send + Sync>;
+
+/// Why a body would have been refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Matched {
+    Found(Found),
+    Unreadable,
 }
 
 /// How a body is framed inside.
@@ -63,19 +84,12 @@ pub enum Framing {
     Messages,
 }
 
-/// Reads `body` until it ends or the hold is full. `refusal` answers a match; without one a match
-/// is only noted, for policies that observe.
+/// Reads `body` until it ends or the hold is full. Where nobody refuses, what is found is only noted.
 ///
 /// # Errors
-/// The refusal of a match, a body that breaks off or does not arrive in time, a compressed message,
+/// The refusal of what was found, a body that breaks off, cannot be decoded or does not arrive in time,
 /// and too little memory.
-pub async fn hold<B>(
-    mut body: B,
-    patterns: Vec<Arc<BodyPatterns>>,
-    memory: &Memory,
-    refusal: Option<Refusal>,
-    framing: Framing,
-) -> Result<Inspected, Refusal>
+pub async fn hold<B>(mut body: B, terms: Terms, memory: &Memory) -> Result<Inspected, Refusal>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Send,
@@ -84,9 +98,10 @@ where
     let upper = body.size_hint().upper().and_then(|upper| usize::try_from(upper).ok());
     // A body of known length takes its room at once: two that each hold half of what both need
     // would otherwise wait for one another.
-    let room = take(memory, upper.unwrap_or(STEP).clamp(1, HOLD_LIMIT)).await?;
+    let room = upper.unwrap_or(STEP).clamp(1, HOLD_LIMIT) + scan_memory(&terms.media);
+    let room = take(memory, room).await?;
     if upper.is_some_and(|upper| upper <= HOLD_LIMIT) {
-        let mut held = Held::new(&patterns, memory, room, refusal);
+        let mut held = Held::new(&terms, memory, room);
         return match held.fill(&mut body).await? {
             End::Reached => Ok(held.into_whole()),
             // The announced length was exceeded, which no framing lets happen.
@@ -96,8 +111,7 @@ where
     let (verdict, answer) = oneshot::channel();
     let memory = memory.clone();
     tokio::spawn(async move {
-        let mut held = Held::new(&patterns, &memory, room, refusal);
-        held.messages = (framing == Framing::Messages).then(Messages::default);
+        let mut held = Held::new(&terms, &memory, room);
         match held.fill(&mut body).await {
             Err(refusal) => drop(verdict.send(Err(refusal))),
             Ok(End::Reached) => drop(verdict.send(Ok(held.into_whole()))),
@@ -109,7 +123,7 @@ where
                     rest: Some(receiver),
                     announced,
                     digest: None,
-                    matched: held.matched,
+                    matched: held.matched.clone(),
                     room: None,
                 };
                 if verdict.send(Ok(inspected)).is_ok() {
@@ -131,34 +145,31 @@ enum End {
 
 /// Bytes that were scanned and have not left.
 struct Held<'a> {
-    patterns: &'a [Arc<BodyPatterns>],
+    terms: &'a Terms,
     /// For a stream of messages.
     messages: Option<Messages>,
-    scanners: Vec<Scanner<'a>>,
+    /// Until something was found.
+    scan: Option<Scan<'a>>,
     memory: &'a Memory,
     room: Room,
-    refusal: Option<Refusal>,
-    matched: bool,
+    /// What of the room is for decoding.
+    decoding: usize,
+    matched: Option<Matched>,
     hash: Sha256,
     chunks: VecDeque<Bytes>,
     length: usize,
 }
 
 impl<'a> Held<'a> {
-    fn new(
-        patterns: &'a [Arc<BodyPatterns>],
-        memory: &'a Memory,
-        room: Room,
-        refusal: Option<Refusal>,
-    ) -> Self {
+    fn new(terms: &'a Terms, memory: &'a Memory, room: Room) -> Self {
         Self {
-            patterns,
-            messages: None,
-            scanners: scanners(patterns),
+            terms,
+            messages: (terms.framing == Framing::Messages).then(Messages::default),
+            scan: Some(Scan::new(&terms.rules, &terms.media)),
             memory,
             room,
-            refusal,
-            matched: false,
+            decoding: scan_memory(&terms.media),
+            matched: None,
             hash: Sha256::new(),
             chunks: VecDeque::new(),
             length: 0,
@@ -186,8 +197,9 @@ impl<'a> Held<'a> {
                 end => return Ok(end),
             }
             let room = self.room.bytes();
-            if self.length > room {
-                let more = take(self.memory, (self.length - room).max(STEP)).await?;
+            let needed = self.length + self.decoding;
+            if needed > room {
+                let more = take(self.memory, (needed - room).max(STEP)).await?;
                 self.room.merge(more);
             }
         }
@@ -214,7 +226,7 @@ impl<'a> Held<'a> {
                 return;
             }
             // A little more than is held: for what is read next.
-            self.room.shrink(self.length + 16 * STEP);
+            self.room.shrink(self.length + self.decoding + 16 * STEP);
             match self.next(body, Instant::now() + BODY_STALL).await {
                 Ok(reached) => end = reached,
                 Err(refusal) => {
@@ -234,50 +246,51 @@ impl<'a> Held<'a> {
         let between = self.length > 0 && self.messages.as_ref().is_some_and(Messages::at_boundary);
         let deadline = if between { Instant::now() + PAUSE } else { deadline };
         let data = match timeout_at(deadline, body.frame()).await {
-            Err(_) if between => {
-                let hit = self.finish();
-                self.scanners = scanners(self.patterns);
-                return self.found(hit).map(|()| End::Paused);
-            }
+            // Every message so far has ended, and what was found at its end was found.
+            Err(_) if between => return Ok(End::Paused),
             Err(_) => return Err(Refusal::BodyTimeout),
             Ok(Some(Err(_))) => return Err(Refusal::BodyBroken),
             Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-            Ok(None) => {
-                let hit = self.finish();
-                return self.found(hit).map(|()| End::Reached);
-            }
+            Ok(None) => return self.finish().map(|()| End::Reached),
         };
-        if self.messages.as_mut().is_some_and(|messages| !messages.push(&data)) {
-            self.unreadable()?;
+        if let Some(messages) = &mut self.messages {
+            messages.push(&data);
         }
-        let hit = self.scanners.iter_mut().any(|scanner| scanner.push(&data).is_some());
-        self.found(hit)?;
+        self.scan(&data)?;
         self.hash.update(&data);
         self.length += data.len();
         self.keep(data);
         Ok(End::Ahead)
     }
 
-    fn finish(&mut self) -> bool {
-        self.scanners.iter_mut().any(|scanner| scanner.finish().is_some())
+    fn scan(&mut self, data: &[u8]) -> Result<(), Refusal> {
+        let Some(scan) = &mut self.scan else { return Ok(()) };
+        let found = scan.push(data).map(|found| found.cloned());
+        self.judge(found)
     }
 
-    /// A message cannot be read. Policies that observe let it pass all the same.
-    fn unreadable(&mut self) -> Result<(), Refusal> {
-        self.messages = None;
-        self.matched = true;
-        match self.refusal {
-            Some(_) => Err(Refusal::Encoding("a compressed message".to_owned())),
+    fn finish(&mut self) -> Result<(), Refusal> {
+        match self.scan.take().map(Scan::finish) {
+            Some(found) => self.judge(found),
             None => Ok(()),
         }
     }
 
-    fn found(&mut self, hit: bool) -> Result<(), Refusal> {
-        self.matched |= hit;
-        match &self.refusal {
-            Some(refusal) if hit => Err(refusal.clone()),
-            _ => Ok(()),
-        }
+    /// Policies that observe let everything pass.
+    fn judge(&mut self, found: Result<Option<Found>, DecodeError>) -> Result<(), Refusal> {
+        let (refusal, matched) = match found {
+            Ok(None) => return Ok(()),
+            Ok(Some(found)) => {
+                (self.terms.refuse.as_ref().map(|refuse| refuse(&found)), Matched::Found(found))
+            }
+            Err(error) => {
+                let refusal = Refusal::Encoding(brief(error.to_string().as_bytes()));
+                (self.terms.refuse.as_ref().map(|_| refusal), Matched::Unreadable)
+            }
+        };
+        self.scan = None;
+        self.matched = Some(matched);
+        refusal.map_or(Ok(()), Err)
     }
 
     /// A frame of a few bytes may keep a much larger buffer alive, which the budget does not
@@ -306,10 +319,6 @@ impl<'a> Held<'a> {
 
 async fn take(memory: &Memory, bytes: usize) -> Result<Room, Refusal> {
     memory.take(bytes).await.map_err(|NoRoom| Refusal::Overloaded)
-}
-
-fn scanners(patterns: &[Arc<BodyPatterns>]) -> Vec<Scanner<'_>> {
-    patterns.iter().map(|patterns| Scanner::new(patterns)).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 use super::{Ask, Gate};
 use crate::refusal::Refusal;
 use crate::state::{Active, PolicyState};
-use exeat_policy::body::BodyPatterns;
+use exeat_content::{Found, What};
+use exeat_policy::content::Content;
 use exeat_policy::normal::Host;
 use exeat_policy::{Code, Decision, Verdict};
 use std::net::SocketAddr;
@@ -122,8 +123,8 @@ impl Allowed {
         &self.active
     }
 
-    /// Patterns that the body must not match.
-    pub fn body_patterns(&self) -> &[Arc<BodyPatterns>] {
+    /// What must not be in what the agent sends.
+    pub fn content(&self) -> &[Arc<Content>] {
         &self.decision.obligations.deny
     }
 
@@ -137,11 +138,18 @@ impl Allowed {
         observed(&self.decision)
     }
 
-    /// The refusal of a body that matches one of this rule's patterns.
-    pub fn body_refusal(&self) -> Refusal {
-        Refusal::BodyPattern {
+    /// The refusal of a request in which this was found.
+    pub fn content_refusal(&self, found: &Found) -> Refusal {
+        let code = match found.what {
+            What::BodyPattern(_) => Code::BodyPattern,
+            What::Pattern(_) => Code::ContentPattern,
+            What::Detector(_) => Code::Detected,
+        };
+        let Found { what, place, .. } = found;
+        Refusal::Content {
+            code,
             rule: self.decision.rule.as_ref().map(ToString::to_string),
-            reason: "the body holds what this rule does not let out".to_owned(),
+            reason: format!("{place} holds what this rule does not let out ({what})"),
         }
     }
 

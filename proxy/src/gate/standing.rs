@@ -8,7 +8,7 @@ use super::ruling::{Allowed, Dialled, rule};
 use super::{Ask, Gate};
 use crate::refusal::Refusal;
 use crate::state::{Active, PolicyState};
-use exeat_policy::body::BodyPatterns;
+use exeat_policy::content::Content;
 use exeat_policy::pattern::Scheme;
 use std::sync::{Arc, PoisonError};
 
@@ -18,8 +18,8 @@ pub enum Carries {
     /// Bytes that nobody reads. HTTP or TLS may be inside, passed as they are because requests
     /// under these schemes were not decided.
     Opaque(&'static [Scheme]),
-    /// What the agent sends in a request or a WebSocket, and the patterns that it was held to.
-    Sent(Vec<Arc<BodyPatterns>>),
+    /// What the agent sends in a request or a WebSocket, and what it was held to.
+    Sent(Vec<Arc<Content>>),
     /// What the server answers.
     Answer,
 }
@@ -91,9 +91,8 @@ impl Carries {
                 })
             }
             Self::Sent(scanned) => {
-                let held_to = |pattern| scanned.iter().any(|one| one.patterns().contains(pattern));
                 allowed.observing()
-                    || allowed.body_patterns().iter().all(|one| one.patterns().iter().all(held_to))
+                    || allowed.content().iter().all(|one| one.is_held_to_by(scanned))
             }
             Self::Answer => true,
         }

@@ -336,12 +336,12 @@ async fn a_bidirectional_stream_under_a_content_rule_is_read_message_by_message(
 }
 
 #[tokio::test]
-async fn compressed_messages_are_refused_at_once_under_a_content_rule() {
+async fn messages_that_cannot_be_decompressed_are_refused_at_once_under_a_content_rule() {
     let world = World::under(&[careful()]).await;
     let request = "POST /chat.Chat/Talk HTTP/1.1\r\nHost: api.example.com\r\n\
                    Content-Type: application/grpc+proto\r\nContent-Length: 6\r\n";
     for (encoding, body) in
-        [("grpc-encoding: gzip\r\n", "\0\0\0\0\x01a"), ("grpc-encoding: identity\r\n", "")]
+        [("grpc-encoding: gzip\r\n", "\x01\0\0\0\x01a"), ("grpc-encoding: identity\r\n", "")]
     {
         let request = format!("{request}{encoding}\r\n{body}");
         let answer = world.raw(&at(), &request).await;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod clients;
+mod content;
 mod denied;
 mod disguise;
 mod dns;

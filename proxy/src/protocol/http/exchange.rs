@@ -1,5 +1,6 @@
 //! One request, from its head to its response.
 
+use super::content::{inspect_head, terms};
 use super::ended::Answer;
 use super::expect::Leave;
 use super::headers;
@@ -11,15 +12,16 @@ use super::strict;
 use super::target::Target;
 use super::upstream::{Cleared, Sent, Way};
 use super::{Inner, problem, websocket};
-use crate::content::{Framing, Inspected, hold};
+use crate::content::{Inspected, Matched, hold};
 use crate::gate::{Allowed, Ask, Carries, Ending, Noted, Recorded, Subject};
-use crate::refusal::{Refusal, brief};
+use crate::refusal::Refusal;
 use crate::wire::{NoRoom, Room};
 use bytes::Bytes;
+use exeat_policy::Code;
 use exeat_policy::action::Action;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, UPGRADE};
+use http::header::{CONTENT_LENGTH, EXPECT, UPGRADE};
 use http::request::Parts;
-use http::{HeaderName, Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -185,7 +187,7 @@ impl Inner {
             .await
             .map_err(|denied| Refused { refusal: denied.refusal, observed: denied.observed })?;
         let recheck = |scanned| allowed.standing(gate, Carries::Sent(scanned));
-        if allowed.body_patterns().is_empty() {
+        if allowed.content().is_empty() {
             let body = if target.websocket {
                 Outgoing::empty()
             } else {
@@ -195,7 +197,7 @@ impl Inner {
         }
         let observed = allowed.observed();
         let refuse = |refusal| Refused { refusal, observed: observed.clone() };
-        if let Err(refusal) = inspectable(parts, &target) {
+        if let Err(refusal) = inspect_head(parts, &target, &allowed) {
             if !allowed.observing() {
                 return Err(refuse(refusal));
             }
@@ -204,14 +206,18 @@ impl Inner {
             let noted = Noted { observed: would, ..Noted::default() };
             return Ok(Decided { target, allowed, body, noted });
         }
-        let refusal = (!allowed.observing()).then(|| allowed.body_refusal());
-        let patterns = allowed.body_patterns().to_vec();
-        let inspected = Box::pin(hold(body, patterns, &self.http.memory, refusal, framing(parts)));
+        let inspected = Box::pin(hold(body, terms(parts, &allowed), &self.http.memory));
         let mut held: Inspected = inspected.await.map_err(refuse)?;
-        let would = held.matched.then(|| format!("Deny {}", allowed.body_refusal().code()));
+        let would = held.matched.take().map(|matched| {
+            let code = match &matched {
+                Matched::Found(found) => allowed.content_refusal(found).code(),
+                Matched::Unreadable => Code::Encoding,
+            };
+            format!("Deny {code}")
+        });
         let noted = Noted { body_digest: held.digest.take(), observed: would, ..Noted::default() };
         // Where policies only observe, a match did not stop the body.
-        let scanned = if allowed.observing() { &[] } else { allowed.body_patterns() };
+        let scanned = if allowed.observing() { &[] } else { allowed.content() };
         let body = Outgoing::inspected(held, recheck(scanned.to_vec()));
         Ok(Decided { target, allowed, body, noted })
     }
@@ -278,37 +284,5 @@ impl Inner {
             query_digest: target.query.as_ref().map(digest),
             method: Some(parts.method.to_string()),
         }
-    }
-}
-
-/// Media types that begin so are streams of messages.
-const MESSAGES: [&[u8]; 2] = [b"application/grpc", b"application/connect+"];
-/// How a body is encoded, or the messages in it.
-const CODINGS: [HeaderName; 3] = [
-    CONTENT_ENCODING,
-    HeaderName::from_static("grpc-encoding"),
-    HeaderName::from_static("connect-content-encoding"),
-];
-
-/// Whether what the request carries can be read at all.
-fn inspectable(parts: &Parts, target: &Target) -> Result<(), Refusal> {
-    if target.websocket {
-        return Err(Refusal::Uninspectable);
-    }
-    let codings = CODINGS.into_iter().flat_map(|name| parts.headers.get_all(name));
-    for coding in codings {
-        if !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") {
-            return Err(Refusal::Encoding(brief(coding.as_bytes())));
-        }
-    }
-    Ok(())
-}
-
-/// gRPC (`PROTOCOL-HTTP2.md`) and the streams of Connect are messages.
-fn framing(parts: &Parts) -> Framing {
-    let kind = parts.headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
-    match kind {
-        Some(kind) if MESSAGES.iter().any(|one| kind.starts_with(one)) => Framing::Messages,
-        _ => Framing::Whole,
     }
 }

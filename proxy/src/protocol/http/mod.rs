@@ -4,6 +4,7 @@
 //! normalise, decide, inspect, route, record, dial, send, relay. Each step needs what the one
 //! before it made.
 
+mod content;
 mod ended;
 mod exchange;
 mod expect;

@@ -11,7 +11,7 @@ static SETS: LazyLock<[Set; 3]> = LazyLock::new(|| {
     let named = |name: &str| CustomDetector { name: name.to_owned(), ..CustomDetector::default() };
     let exact = ExactData::of(&[7; 16], ["Jane Doe", "4111"].into_iter()).expect("the values are fixed");
     let custom = [
-        CustomDetector { pattern: Some(r"zo+|a[0-9 ]{0,4}b|\bend$".into()), ..named("pattern") },
+        CustomDetector { pattern: Some(r"zo+|a[0-9 ]{0,4}b|(?-u:\bend$)".into()), ..named("pattern") },
         CustomDetector { keywords: vec!["project zeus".into()], ..named("keywords") },
         CustomDetector { exact: Some(exact), ..named("exact") },
     ];

@@ -233,7 +233,8 @@ async fn the_servers_leave_is_passed_on_and_no_other() {
     let mut body = [0; 4];
     upstream.read_exact(&mut body).await.unwrap();
     upstream.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n").await.unwrap();
-    assert!(head(&mut stream).await.starts_with("HTTP/1.1 201"));
+    let got = head(&mut stream).await;
+    assert!(got.starts_with("HTTP/1.1 201") && !got.contains("close"), "{got}");
 }
 
 #[tokio::test]
@@ -249,6 +250,10 @@ async fn a_server_that_answers_early_gets_no_body() {
         upstream.write_all(answer.as_bytes()).await.unwrap();
         let got = head(&mut stream).await;
         assert!(got.starts_with(&format!("HTTP/1.1 {status}")), "{got}");
+        assert!(
+            got.contains("connection: close\r\n"),
+            "the client learns that nothing follows: {got}"
+        );
         let mut rest = Vec::new();
         let _ = timeout(Duration::from_secs(5), upstream.read_to_end(&mut rest)).await.unwrap();
         assert!(rest.is_empty(), "{rest:?}");

@@ -19,9 +19,9 @@ use crate::wire::{NoRoom, Room};
 use bytes::Bytes;
 use exeat_policy::Code;
 use exeat_policy::action::Action;
-use http::header::{CONTENT_LENGTH, EXPECT, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, UPGRADE};
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -248,6 +248,11 @@ impl Inner {
         let standing = allowed.standing(gate, Carries::Answer);
         let (mut parts, incoming) = response.into_parts();
         headers::incoming(&mut parts.headers);
+        if leave.as_ref().is_some_and(|leave| !leave.is_given()) {
+            // The body is not asked for, so that nothing can follow it. A client that is not told
+            // writes its next request to a connection that is about to be closed.
+            parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let upstream = Some((key, upstream));
         let closing = Closing { session: self.clone(), recorded, ending, upstream, leave };
         let mut response = Response::new(Either::Right(Relayed::new(incoming, standing, closing)));

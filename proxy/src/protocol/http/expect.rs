@@ -47,6 +47,11 @@ impl Leave {
         self.say(WITHHELD);
     }
 
+    /// Whether it was said that it may.
+    pub(super) fn is_given(&self) -> bool {
+        self.0.said.load(Ordering::Acquire) == GIVEN
+    }
+
     pub(super) fn waiting(&self) -> Waiting {
         Waiting { leave: self.clone(), patience: None }
     }

@@ -8,6 +8,7 @@ use clap::Args;
 use exeat_audit::record::Genesis;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Durability, Snapshot};
+use exeat_policy::action::Effect;
 use exeat_policy::source::{PolicyRef, PolicySource, RuleSource};
 use exeat_proxy::control::{Client, ControlConfig, Roots};
 use exeat_proxy::dial::{Connect, Resolve, Resolver};

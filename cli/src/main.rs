@@ -1,12 +1,12 @@
 //! `exeat`: what left, where to, and whether the record of it holds. Also installed as
 //! `kubectl-exeat`.
 //!
-//! Exit codes: 0 all is well; 1 a policy has errors, an audit chain was altered, or a detector found
-//! something; 2 an audit chain is incomplete, or whether one is missing is not known; 3 the command
+//! Exit codes: 0 all is well; 1 a policy has errors, a case of it fails, a rule was not imported, an
+//! audit chain was altered, or a detector found something; 2 an audit chain is incomplete, or whether one is missing is not known; 3 the command
 //! could not do its work.
 
 use anyhow::Result;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ enum Command {
     /// Work on policy files, without a cluster
     Policy {
         #[command(subcommand)]
-        command: PolicyCommand,
+        command: policy::PolicyCommand,
     },
     /// What is looked for in content: secrets and personal data, without a cluster
     Detectors {
@@ -61,20 +61,6 @@ enum AuditCommand {
     /// Write every chain as JSON Lines, for other verifiers and for keeping
     #[command(after_help = "Example:\n  exeat audit export > audit.jsonl")]
     Export(connect::ConnectArgs),
-}
-
-#[derive(Debug, Subcommand)]
-enum PolicyCommand {
-    /// Compile policies as the admission webhook does; exit code 1 when one has errors
-    #[command(after_help = CHECK_EXAMPLES)]
-    Check(CheckArgs),
-}
-
-#[derive(Debug, Args)]
-struct CheckArgs {
-    /// YAML files, of one or more documents; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
 }
 
 const AUDIT_EXAMPLES: &str = "\
@@ -99,11 +85,6 @@ whether (the agent pods cannot be listed), 3 nothing could be judged.
 Examples:
   exeat audit verify
   exeat audit verify --file audit.jsonl";
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  exeat policy check policy.yaml
-  helm template ./agents | exeat policy check -";
 
 fn main() -> ExitCode {
     let as_plugin = std::env::args_os().next().is_some_and(|name| {
@@ -137,7 +118,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Audit { command: Some(AuditCommand::Export(args)), .. } => {
             audit::export::run(&args)
         }
-        Command::Policy { command: PolicyCommand::Check(args) } => policy::check(&args.files),
+        Command::Policy { command } => policy::run(&command),
         Command::Detectors { command } => detectors::run(&command),
         Command::Version => {
             println!("exeat {}", env!("CARGO_PKG_VERSION"));

@@ -337,3 +337,81 @@ fn digests_have_a_fresh_salt_and_hide_their_values() {
     let data: serde_json::Value = serde_json::from_str(&one).unwrap();
     assert_eq!(data["digests"].as_array().unwrap().len(), 2);
 }
+
+fn examples() -> String {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../examples").to_owned()
+}
+
+#[test]
+fn the_cases_of_the_examples_hold() {
+    let output = exeat(&["policy", "test", &examples()]);
+    assert_eq!(output.status.code(), Some(0), "{}{output:?}", stdout(&output));
+    assert!(stdout(&output).contains(", 0 failed"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_case_that_is_not_as_expected_says_what_it_got() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("policy.yaml"), GOOD).unwrap();
+    let cases = "
+policies: [policy.yaml]
+cases:
+  - {name: one, request: {url: 'https://api.example.com/a'}, expect: {verdict: Deny, code: RuleDeny}}
+  - {name: two, request: {url: 'https://api.example.com/a'}, expect: {verdict: Allow, rule: api}}
+";
+    std::fs::write(directory.path().join("a.test.yaml"), cases).unwrap();
+    let place = directory.path().to_str().unwrap();
+    let output = exeat(&["policy", "test", place]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for part in ["FAILED  ", "verdict: expected Deny, got Allow", "2 cases, 1 failed"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // What cannot be read is not a case that passed.
+    for bad in [
+        "policies: []\ncases: []",
+        "policies: [none.yaml]\ncases: []",
+        "cases: 1",
+        "policies: [policy.yaml]\ncases: [{expect: {verdict: Allow}}]",
+    ] {
+        std::fs::write(directory.path().join("a.test.yaml"), bad).unwrap();
+        assert_eq!(exeat(&["policy", "test", place]).status.code(), Some(3), "{bad}");
+    }
+}
+
+#[test]
+fn a_policy_of_safeclaw_is_imported_and_passes_the_check() {
+    let file = "
+rules:
+  - {id: api, action: network.request, resource: 'https://api.example.com/**', effect: allow}
+  - {id: no-paste, action: network.request, resource: 'https://.pastebin.com/*', effect: deny}
+  - {id: no-curl, action: shell.exec, resource: 'curl *', effect: deny}
+";
+    let output = run(&["policy", "import", "-", "--name", "agent", "-l", "app=research"], file);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    for part in [
+        "rules[1] (no-paste): taken over as no-paste, no-paste-2",
+        "rules[2] (no-curl): LEFT OUT: shell.exec",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let policy = stdout(&output);
+    assert!(policy.contains("app: research") && policy.contains("https://*.pastebin.com/**"));
+    let output = run(&["policy", "check", "-"], &policy);
+    assert_eq!(output.status.code(), Some(0), "{policy}\n{}", stdout(&output));
+    let whole = file.lines().filter(|line| !line.contains("curl")).collect::<Vec<_>>().join("\n");
+    assert_eq!(run(&["policy", "import", "-"], &whole).status.code(), Some(0));
+}
+
+#[test]
+fn a_pattern_that_refuses_everyday_traffic_is_a_warning() {
+    let policy = GOOD.replace("effect: Allow}", "effect: Allow, denyBodyPatterns: [token]}");
+    let output = run(&["policy", "check", "-"], &policy);
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    assert!(
+        text.contains("warning: spec.rules[0].denyBodyPatterns[0]") && text.contains("max_tokens"),
+        "{text}"
+    );
+}

@@ -92,5 +92,5 @@ pub use error::{DecodeError, Why};
 pub use limits::{Limits, STEP, STREAM};
 pub use media::Media;
 pub use place::Place;
-pub use scan::{Found, Scan, What, scan_memory, scan_text};
+pub use scan::{Found, Scan, What, scan_head, scan_memory, scan_text};
 pub use sink::{Sink, StreamId};

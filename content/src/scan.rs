@@ -6,6 +6,7 @@
 
 use crate::fold::Fold;
 use crate::{DecodeError, Decoder, Limits, Media, Place, Sink, StreamId};
+use exeat_policy::Code;
 use exeat_policy::body::{BodyPatterns, Scanner};
 use exeat_policy::content::Content;
 use exeat_policy::detect::{Finder, Set};
@@ -45,6 +46,24 @@ pub struct Found {
     pub what: What,
     /// As in `body.messages[3].content (base64)`, or `header authorization`.
     pub place: String,
+}
+
+impl Found {
+    /// Why what it was found in is refused.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self.what {
+            What::BodyPattern(_) => Code::BodyPattern,
+            What::Pattern(_) => Code::ContentPattern,
+            What::Detector(_) => Code::Detected,
+        }
+    }
+
+    /// The same for people: where it was found, and by what.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        format!("{} holds what this rule does not let out ({})", self.place, self.what)
+    }
 }
 
 /// What a rule names: an entry of a list, by its index, or a detector.
@@ -118,6 +137,38 @@ pub fn scan_text(
         decoder.finish(&mut streams)?;
     }
     Ok(streams.found.map(|found| Found { place: format!("{called}{}", found.place), ..found }))
+}
+
+/// Scans the head of a request for what may be nowhere: the path, the query behind it, and the names and
+/// values of header lines.
+///
+/// # Errors
+/// As [`scan_text`].
+pub fn scan_head<'a>(
+    rules: &[Arc<Content>],
+    path: &[u8],
+    query: Option<&[u8]>,
+    headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+) -> Result<Option<Found>, DecodeError> {
+    if !rules.iter().any(|content| content.reads_heads()) {
+        return Ok(None);
+    }
+    let first = [("path", Some(path)), ("query", query)];
+    for (called, text) in first {
+        if let Some(found) = scan_text(rules, called, text.unwrap_or_default())? {
+            return Ok(Some(found));
+        }
+    }
+    for (name, value) in headers {
+        let named = scan_text(rules, "the name of a header", name.as_bytes())?;
+        if let Some(found) = named {
+            return Ok(Some(found));
+        }
+        if let Some(found) = scan_text(rules, &format!("header {name}"), value)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// The matchers of every open stream.

@@ -29,6 +29,7 @@ pub mod rule;
 mod ruleset;
 pub mod snapshot;
 pub mod source;
+mod warnings;
 
 pub use code::Code;
 pub use compile::{CompileError, compile_policy};
@@ -38,3 +39,4 @@ pub use intent::Intent;
 pub use network::{DeniedNames, NetworkSettings};
 pub use obligations::Obligations;
 pub use record_type::RecordType;
+pub use warnings::warnings;

@@ -5,9 +5,7 @@ use super::refusal::Refusal;
 use super::review::{Operation, Request, ReviewAnswer};
 use crate::index::Selector;
 use exeat_crds::{AGENT_POLICY, AgentPolicy, CLUSTER_AGENT_POLICY, ClusterAgentPolicy, GROUP};
-use exeat_policy::action::Effect;
-use exeat_policy::cluster::likely_service;
-use exeat_policy::compile::{CompiledPolicy, compile_policy};
+use exeat_policy::compile::compile_policy;
 use exeat_policy::source::PolicySource;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::Value;
@@ -36,7 +34,7 @@ pub(super) fn validate(request: &Request) -> ReviewAnswer {
         Ok((source, mut refusals)) => {
             let mut warnings = Vec::new();
             match compile_policy(&source) {
-                Ok(compiled) => warnings = hosts_or_services(&compiled),
+                Ok(compiled) => warnings = exeat_policy::warnings(&compiled),
                 Err(errors) => refusals
                     .extend(errors.into_iter().map(|e| Refusal::new(e.path, e.problem, e.fix))),
             }
@@ -51,19 +49,6 @@ pub(super) fn validate(request: &Request) -> ReviewAnswer {
             ReviewAnswer::from_refusals(&title, vec![why])
         }
     }
-}
-
-/// Names that mean hosts, where the author may have meant Services.
-fn hosts_or_services(compiled: &CompiledPolicy) -> Vec<String> {
-    let allows = compiled.rules.iter().enumerate().filter(|(_, rule)| rule.effect == Effect::Allow);
-    let warned = allows.filter_map(|(at, rule)| {
-        let service = likely_service(&rule.pattern)?;
-        Some(format!(
-            "spec.rules[{at}].resource: this is a host of a public or private domain; write \
-             {service} if a Service of the cluster is meant"
-        ))
-    });
-    warned.collect()
 }
 
 type Read = Result<(PolicySource, Vec<Refusal>), serde_json::Error>;

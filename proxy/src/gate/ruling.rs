@@ -7,7 +7,7 @@
 use super::{Ask, Gate};
 use crate::refusal::Refusal;
 use crate::state::{Active, PolicyState};
-use exeat_content::{Found, What};
+use exeat_content::Found;
 use exeat_policy::content::Content;
 use exeat_policy::normal::Host;
 use exeat_policy::{Code, Decision, Verdict};
@@ -140,16 +140,10 @@ impl Allowed {
 
     /// The refusal of a request in which this was found.
     pub fn content_refusal(&self, found: &Found) -> Refusal {
-        let code = match found.what {
-            What::BodyPattern(_) => Code::BodyPattern,
-            What::Pattern(_) => Code::ContentPattern,
-            What::Detector(_) => Code::Detected,
-        };
-        let Found { what, place, .. } = found;
         Refusal::Content {
-            code,
+            code: found.code(),
             rule: self.decision.rule.as_ref().map(ToString::to_string),
-            reason: format!("{place} holds what this rule does not let out ({what})"),
+            reason: found.reason(),
         }
     }
 

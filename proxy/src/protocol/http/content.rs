@@ -4,7 +4,7 @@ use super::target::Target;
 use crate::content::{Framing, Refuse, Terms};
 use crate::gate::Allowed;
 use crate::refusal::{Refusal, brief};
-use exeat_content::{Found, Media, scan_text};
+use exeat_content::{Found, Media, scan_head};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
@@ -19,24 +19,13 @@ pub(super) fn inspect_head(
     if target.websocket {
         return Err(Refusal::Uninspectable);
     }
-    let rules = allowed.content();
-    if !rules.iter().any(|content| content.reads_heads()) {
-        return Ok(());
-    }
-    let scan = |called: &str, text: &[u8]| match scan_text(rules, called, text) {
+    let query = target.query.as_deref().map(str::as_bytes);
+    let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    match scan_head(allowed.content(), parts.uri.path().as_bytes(), query, headers) {
         Ok(None) => Ok(()),
         Ok(Some(found)) => Err(allowed.content_refusal(&found)),
         Err(error) => Err(Refusal::Encoding(brief(error.to_string().as_bytes()))),
-    };
-    scan("path", parts.uri.path().as_bytes())?;
-    if let Some(query) = &target.query {
-        scan("query", query.as_bytes())?;
     }
-    for (name, value) in &parts.headers {
-        scan("the name of a header", name.as_str().as_bytes())?;
-        scan(&format!("header {name}"), value.as_bytes())?;
-    }
-    Ok(())
 }
 
 /// How the body says that it is to be read.

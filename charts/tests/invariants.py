@@ -209,6 +209,13 @@ def expect(rendered):
             for resource in rule["resources"] if rule["apiGroups"] == ["exeat.dev"] else ():
                 known = resource.split("/")[0] in kinds or resource == "auditrecords"
                 check(known, "default.yaml", f"ClusterRole/{name}: no kind {resource}")
+    # Secrets are read where values or people say so, and nowhere by default.
+    for name, objects in rendered.items():
+        roles = {w for w, o in objects.items() if w[0] == "Role" and w[1] == "exeat-all-credentials"}
+        check(bool(roles) == (name == "full.yaml"), name, "Roles over Secrets")
+        for where, o in objects.items():
+            cluster = where[0] == "ClusterRole" and any("secrets" in r.get("resources", []) for r in o["rules"])
+            check(not cluster, name, f"{where} reads Secrets of the whole cluster")
     check("volumeClaimTemplates" in default[("StatefulSet", "exeat-collect")]["spec"], "default.yaml", "no volume")
     check("volumeClaimTemplates" not in minimal[("StatefulSet", "exeat-collect")]["spec"], "minimal.yaml", "volume")
 

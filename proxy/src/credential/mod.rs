@@ -48,10 +48,13 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// By name of the Secret and key: the value, or why there is none.
+type Known = HashMap<(String, String), Result<Arc<Secret>, Reason>>;
+
 /// The values that are known now. Swapped whole; readers never wait.
 #[derive(Debug, Default)]
 pub struct Credentials {
-    known: ArcSwap<HashMap<(String, String), Result<Arc<Secret>, Reason>>>,
+    known: ArcSwap<Known>,
 }
 
 impl Credentials {

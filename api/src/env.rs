@@ -28,3 +28,5 @@ pub const CONTROL_CA: &str = "EXEAT_CONTROL_CA";
 pub const DNS_SERVERS: &str = "EXEAT_DNS_SERVERS";
 /// The DNS domain of the cluster's services.
 pub const CLUSTER_DOMAIN: &str = "EXEAT_CLUSTER_DOMAIN";
+/// The pod's [`crate::labels::PLACEHOLDERS_ANNOTATION`]; empty where it has none.
+pub const PLACEHOLDER_SEED: &str = "EXEAT_PLACEHOLDER_SEED";

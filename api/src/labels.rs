@@ -25,5 +25,9 @@ pub const SYSTEM_TRUST_ANNOTATION: &str = "exeat.dev/system-trust";
 pub const SYSTEM_TRUST_REPLACE: &str = "Replace";
 pub const SYSTEM_TRUST_LEAVE: &str = "Leave";
 
+/// Annotation of a pod from whose value the placeholders of its credentials are derived. Admission
+/// draws it. It is no secret: who knows it knows what the agent knows.
+pub const PLACEHOLDERS_ANNOTATION: &str = "exeat.dev/placeholders";
+
 /// Label of a NetworkPolicy that the controller wrote: the uid of the policy that it belongs to.
 pub const OWNER_LABEL: &str = "exeat.dev/policy-uid";

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`paths`] | paths of the control API, of the webhooks, of health and metrics |
 //! | [`messages`] | JSON bodies and queries of the control API |
+//! | [`credentials`] | the stream of credentials, whose values nothing prints |
 //! | [`snapshots`] | how the stream of snapshots keeps alive |
 //! | [`audiences`] | audiences of tokens, and the right to read the audit |
 //! | [`labels`] | labels and annotations of `exeat.dev` |
@@ -18,6 +19,7 @@
 //! | [`objects`] | names of objects of an installation |
 
 pub mod audiences;
+pub mod credentials;
 pub mod env;
 pub mod labels;
 pub mod messages;

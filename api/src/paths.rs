@@ -4,6 +4,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// `GET`, for proxies: the stream of [`crate::snapshots`].
 pub const SNAPSHOTS: &str = "/v1/snapshots";
+/// `GET`, for proxies: the stream of [`crate::credentials`].
+pub const CREDENTIALS: &str = "/v1/credentials";
 /// `POST`, for proxies: a batch of audit. Answered with [`crate::messages::Acknowledged`].
 pub const AUDIT: &str = "/v1/audit";
 /// `GET`, for proxies: how much of their own chain is stored, as [`crate::messages::Acknowledged`].

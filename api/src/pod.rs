@@ -29,6 +29,9 @@ pub const TRUST_STORE_FILE: &str = "truststore.p12";
 /// Every reader knows it: the store holds certificates, no key.
 pub const TRUST_STORE_PASSWORD: &str = "changeit";
 
+/// The directory in the trust volume that holds a file for each placeholder: `SECRET/KEY`.
+pub const PLACEHOLDERS_DIR: &str = "placeholders";
+
 /// Where images keep the roots that programs read by themselves: Debian, Ubuntu and Arch, and OpenSSL
 /// on Debian; Alpine, and OpenSSL where its directory is `/etc/ssl`; Red Hat and Amazon, and OpenSSL
 /// there; SUSE.

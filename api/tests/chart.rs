@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Names that the chart alone knows.
-const CHART_ALONE: [&str; 7] = [
+const CHART_ALONE: [&str; 8] = [
     "exeat-additional-roots",
+    "exeat-all-credentials",
     "exeat-audit-reader",
     "exeat-check",
     "exeat-cleanup",

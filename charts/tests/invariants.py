@@ -89,7 +89,9 @@ def rbac(where, objects):
             at = f"{where}: {kind}/{name}"
             for key in ("apiGroups", "resources", "verbs"):
                 check("*" not in rule[key], at, f"wildcard in {key}")
-            for secret in set(rule["resources"]) & {"secrets", "leases"}:
+            # Values let it read those of some namespaces.
+            free = name == "exeat-all-credentials"
+            for secret in set() if free else set(rule["resources"]) & {"secrets", "leases"}:
                 named = "resourceNames" in rule or rule["verbs"] == ["create"]
                 check(named, at, f"{secret} without a name")
             if "admissionregistration.k8s.io" in rule["apiGroups"]:
@@ -209,6 +211,13 @@ def expect(rendered):
             for resource in rule["resources"] if rule["apiGroups"] == ["exeat.dev"] else ():
                 known = resource.split("/")[0] in kinds or resource == "auditrecords"
                 check(known, "default.yaml", f"ClusterRole/{name}: no kind {resource}")
+    # Secrets are read where values or people say so, and nowhere by default.
+    for name, objects in rendered.items():
+        roles = {w for w, o in objects.items() if w[0] == "Role" and w[1] == "exeat-all-credentials"}
+        check(bool(roles) == (name == "full.yaml"), name, "Roles over Secrets")
+        for where, o in objects.items():
+            cluster = where[0] == "ClusterRole" and any("secrets" in r.get("resources", []) for r in o["rules"])
+            check(not cluster, name, f"{where} reads Secrets of the whole cluster")
     check("volumeClaimTemplates" in default[("StatefulSet", "exeat-collect")]["spec"], "default.yaml", "no volume")
     check("volumeClaimTemplates" not in minimal[("StatefulSet", "exeat-collect")]["spec"], "minimal.yaml", "volume")
 

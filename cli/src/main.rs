@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 mod audit;
 mod connect;
+mod credentials;
 mod detectors;
 mod policy;
 mod table;
@@ -45,6 +46,11 @@ enum Command {
     Detectors {
         #[command(subcommand)]
         command: detectors::DetectorsCommand,
+    },
+    /// What lets Exeat read the credentials that policies name, without a cluster
+    Credentials {
+        #[command(subcommand)]
+        command: credentials::CredentialsCommand,
     },
     /// Print the version
     Version,
@@ -120,6 +126,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Policy { command } => policy::run(&command),
         Command::Detectors { command } => detectors::run(&command),
+        Command::Credentials { command } => credentials::run(&command),
         Command::Version => {
             println!("exeat {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)

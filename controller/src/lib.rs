@@ -11,6 +11,7 @@ pub mod check;
 pub mod cleanup;
 pub mod cli;
 pub mod collect;
+pub mod credentials;
 pub mod identity;
 pub mod index;
 pub mod metrics;

@@ -3,6 +3,7 @@
 
 use crate::certs::{self, Keeper, Leaf, Trust};
 use crate::cli::{Flags, Role};
+use crate::credentials::{self, Secrets};
 use crate::identity::Identities;
 use crate::index::{Index, WatchedKind};
 use crate::metrics::Metrics;
@@ -34,6 +35,7 @@ struct Shared {
     leaf: Arc<Leaf>,
     leadership: Leadership,
     identities: Arc<Identities>,
+    secrets: Arc<Secrets>,
     stop: CancellationToken,
 }
 
@@ -52,6 +54,7 @@ pub async fn run(flags: Flags, stop: CancellationToken) -> anyhow::Result<()> {
         trust: Arc::default(),
         leaf: Arc::default(),
         leadership: Leadership::default(),
+        secrets: Secrets::shared(),
         stop: stop.clone(),
     };
     let mut tasks = JoinSet::new();
@@ -94,6 +97,10 @@ async fn start(shared: &Shared, tasks: &mut JoinSet<&'static str>) -> anyhow::Re
             own(tasks, "watch", feed);
         }
     }
+    if [Role::Reconcile, Role::Publish].into_iter().any(|role| flags.plays(role)) {
+        let (index, secrets) = (Arc::clone(&shared.index), Arc::clone(&shared.secrets));
+        own(tasks, "secrets", credentials::keep(shared.client.clone(), index, secrets));
+    }
     if flags.plays(Role::Reconcile) {
         start_reconcile(shared, tasks);
     }
@@ -132,6 +139,7 @@ fn start_reconcile(shared: &Shared, tasks: &mut JoinSet<&'static str>) {
     let reconciler = Reconciler {
         client: shared.client.clone(),
         index: Arc::clone(&shared.index),
+        secrets: Arc::clone(&shared.secrets),
         metrics: Arc::clone(&shared.metrics),
         leadership: shared.leadership.clone(),
         around: Surroundings {
@@ -224,6 +232,7 @@ async fn control(
             flags.excluded_cidrs.as_slice().into(),
             shared.stop.clone(),
         );
+        let state = state.with_secrets(Arc::clone(&shared.secrets));
         router = Some(publish::router(state));
     }
     if flags.plays(Role::Collect) {

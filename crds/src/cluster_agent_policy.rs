@@ -52,6 +52,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[x_kube(
     validation = Rule::new("self.tier != 'Guardrail' || !has(self.rules) || self.rules.all(r, r.effect == 'Deny')").message("a Guardrail only denies: set every rule's effect to Deny, or set tier to Baseline"),
+    validation = Rule::new("!has(self.rules) || self.rules.all(r, !has(r.credential))").message("a credential is a key of a Secret in the policy's own namespace: move the rule to an AgentPolicy"),
     validation = Rule::new("self.tier != 'Guardrail' || !has(self.ingress) || size(self.ingress) == 0").message("a Guardrail only denies: ingress belongs to a Baseline or an AgentPolicy"),
 )]
 pub struct ClusterAgentPolicySpec {

@@ -1,6 +1,6 @@
 //! `spec.rules`.
 
-use crate::RecordType;
+use crate::{Credential, RecordType};
 use exeat_policy::limits::{
     MAX_BODY_PATTERN, MAX_BODY_PATTERNS, MAX_DETECTOR, MAX_DETECTORS, MAX_METHOD, MAX_METHODS,
     MAX_PATTERNS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_TYPES, METHOD_PATTERN,
@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("!has(self.denyDetectors) || size(self.denyDetectors) == 0 || (self.action == 'network.request' && self.effect == 'Allow')").message("denyDetectors narrow an Allow of network.request, the only rules whose content is read: move them to such a rule"),
     validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || (self.action == 'network.request' && self.effect == 'Allow' && self.resource.startsWith('https://'))").message("tls: Passthrough belongs to an Allow of network.request whose resource begins with https://: TLS of a network.connect rule passes through anyway"),
     validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || (!(has(self.methods) && size(self.methods) > 0) && !(has(self.denyBodyPatterns) && size(self.denyBodyPatterns) > 0) && !(has(self.denyPatterns) && size(self.denyPatterns) > 0) && !(has(self.denyDetectors) && size(self.denyDetectors) > 0))").message("tls: Passthrough is not read, so methods, denyBodyPatterns, denyPatterns and denyDetectors cannot be held to: remove them, or set tls to Intercept"),
+    validation = Rule::new("!has(self.credential) || (self.action == 'network.request' && self.effect == 'Allow' && self.resource.matches('^https://[^*/:]+(:[0-9]+)?(/.*)?$') && (!has(self.tls) || self.tls == 'Intercept'))").message("a credential belongs to an Allow of network.request whose resource is https:// and one host, such as https://api.example.com/**, and whose tls is Intercept"),
     validation = Rule::new("self.action != 'network.dns' || !self.resource.contains('://')").message("the resource of a network.dns rule is a host pattern without a scheme, such as *.example.com"),
     validation = Rule::new("self.action != 'network.request' || self.resource.startsWith('http://') || self.resource.startsWith('https://') || self.resource.startsWith('ws://') || self.resource.startsWith('wss://') || self.resource.startsWith('*://')").message("the resource of a network.request rule begins with http://, https://, ws://, wss:// or *://"),
     validation = Rule::new("self.action != 'network.connect' || self.resource.startsWith('tcp://') || self.resource.startsWith('tls://') || self.resource.startsWith('*://')").message("the resource of a network.connect rule begins with tcp://, tls:// or *://"),
@@ -84,6 +85,10 @@ pub struct Rule {
     /// content, it is terminated all the same.
     #[serde(default, skip_serializing_if = "Tls::is_default")]
     pub tls: Tls,
+    /// A credential that the proxy adds to the requests that this rule allows; in an Allow of an
+    /// AgentPolicy, of https:// and one host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Credential>,
 }
 
 /// What becomes of a host's TLS.
@@ -165,6 +170,7 @@ impl From<&Rule> for source::RuleSource {
                 Tls::Intercept => source::TlsMode::Intercept,
                 Tls::Passthrough => source::TlsMode::Passthrough,
             },
+            credential: rule.credential.as_ref().map(Into::into),
         }
     }
 }

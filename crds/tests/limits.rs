@@ -5,7 +5,9 @@
 
 use exeat_policy::action::Effect;
 use exeat_policy::compile_policy;
-use exeat_policy::source::{PolicyRef, PolicySource, RuleSource};
+use exeat_policy::source::{
+    CredentialSource, PolicyRef, PolicySource, RuleSource, SecretKeySource,
+};
 use regex_automata::Input;
 use regex_automata::dfa::{Automaton, dense};
 use serde_json::Value;
@@ -85,6 +87,33 @@ fn the_compiler_ends_where_the_schema_does() {
         ends_at(most("denyDetectors/maxItems"), "detectors", |count| {
             vec![RuleSource { deny_detectors: vec!["iban".to_owned(); count], ..rule("r") }]
         });
+        let credential = |change: &dyn Fn(&mut CredentialSource)| {
+            let secret = SecretKeySource { name: "s".into(), key: "k".into() };
+            let mut credential = CredentialSource::new(secret);
+            credential.header = Some("Authorization".into());
+            change(&mut credential);
+            vec![RuleSource { credential: Some(credential), ..rule("r") }]
+        };
+        let of = |pointer: &str| most(&format!("credential/properties/{pointer}/maxLength"));
+        ends_at(of("secretRef/properties/name"), "name of a Secret", |count| {
+            credential(&|it| it.secret_ref.name = "s".repeat(count))
+        });
+        ends_at(of("secretRef/properties/key"), "key of a Secret", |count| {
+            credential(&|it| it.secret_ref.key = "k".repeat(count))
+        });
+        ends_at(of("header"), "header", |count| {
+            credential(&|it| it.header = Some("h".repeat(count)))
+        });
+        ends_at(of("template"), "template", |count| {
+            credential(&|it| it.template = Some(format!("{{value}}{}", "x".repeat(count - 7))))
+        });
+        ends_at(of("query"), "parameter", |count| {
+            credential(&|it| (it.header, it.query) = (None, Some("q".repeat(count))))
+        });
+        ends_at(of("basic/properties/username"), "user name", |count| {
+            credential(&|it| (it.header, it.basic) = (None, Some("u".repeat(count))))
+        });
+        ends_at(of("env"), "variable", |count| credential(&|it| it.env = Some("E".repeat(count))));
         let longest = most("denyDetectors/items/maxLength");
         assert!(exeat_policy::detect::all().iter().all(|it| it.name.len() <= longest));
         ends_at(most("denyBodyPatterns/items/maxLength"), "body pattern", |count| {

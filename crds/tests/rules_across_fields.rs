@@ -39,9 +39,32 @@ fn rules_that_belong_together_are_accepted() {
         json!({"action": "network.dns", "resource": "*.example.com", "methods": []}),
         json!({"action": "network.dns", "resource": "*.example.com", "types": ["SRV", "TXT"]}),
         json!({"types": []}),
+        json!({"credential": {"secretRef": {"name": "s", "key": "k"}, "header": "Authorization",
+            "template": "Bearer {value}"}}),
+        json!({"resource": "https://api.example.com:8443", "credential": {"query": "key",
+            "secretRef": {"name": "s", "key": "k"}, "placeholder": "Required", "env": "KEY"}}),
+        json!({"credential": {"secretRef": {"name": "s", "key": "k"}, "basic": {"username": ""}}}),
     ] {
         assert_eq!(rule(changes.clone()), Vec::<String>::new(), "{changes}");
     }
+}
+
+/// A credential of a Secret, with more said of it.
+fn credential(more: Value) -> Value {
+    let mut credential = json!({"secretRef": {"name": "s", "key": "k"}});
+    for (key, value) in more.as_object().unwrap() {
+        credential[key] = value.clone();
+    }
+    json!({"credential": credential})
+}
+
+/// A rule with a credential, with more said of it.
+fn with(more: Value) -> Value {
+    let mut rule = credential(json!({"header": "Authorization"}));
+    for (key, value) in more.as_object().unwrap() {
+        rule[key] = value.clone();
+    }
+    rule
 }
 
 #[test]
@@ -72,6 +95,15 @@ fn rules_that_contradict_themselves_are_refused_with_a_sentence() {
             "a host pattern without a scheme",
         ),
         (json!({"resource": "tcp://a.example:1"}), "begins with http://"),
+        (credential(json!({"header": "A", "query": "a"})), "exactly one place"),
+        (credential(json!({})), "exactly one place"),
+        (credential(json!({"query": "a", "template": "{value}"})), "a template is for a header"),
+        (credential(json!({"header": "A", "template": "Bearer x"})), "must have {value}"),
+        (with(json!({"effect": "Deny"})), "a credential belongs to"),
+        (with(json!({"resource": "http://api.example.com/**"})), "a credential belongs to"),
+        (with(json!({"resource": "https://*.example.com/**"})), "a credential belongs to"),
+        (with(json!({"resource": "https://api.example.com:*/**"})), "a credential belongs to"),
+        (with(json!({"tls": "Passthrough"})), "a credential belongs to"),
         (json!({"resource": "api.example.com/**"}), "begins with http://"),
         (
             json!({"action": "network.connect", "resource": "https://a.example"}),
@@ -89,10 +121,14 @@ fn a_guardrail_only_denies() {
     let mut allow = deny.clone();
     allow["effect"] = json!("Allow");
     let file = "clusteragentpolicies.yaml";
-    assert!(refusals(file, json!({"tier": "Guardrail", "rules": [deny]})).is_empty());
+    assert!(refusals(file, json!({"tier": "Guardrail", "rules": [deny.clone()]})).is_empty());
     assert!(refusals(file, json!({"tier": "Baseline", "rules": [allow]})).is_empty());
     let found = refusals(file, json!({"tier": "Guardrail", "rules": [allow]}));
     assert!(found.iter().any(|text| text.contains("a Guardrail only denies")), "{found:?}");
+    let mut named = deny.clone();
+    named["credential"] = credential(json!({"header": "A"}))["credential"].clone();
+    let found = refusals(file, json!({"tier": "Baseline", "rules": [named]}));
+    assert!(found.iter().any(|text| text.contains("move the rule to an AgentPolicy")), "{found:?}");
     let found = refusals(file, json!({"tier": "Guardrail", "ingress": [{}]}));
     assert!(found.iter().any(|text| text.contains("ingress belongs to")), "{found:?}");
 }

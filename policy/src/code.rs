@@ -42,6 +42,14 @@ codes! {
     ContentPattern,
     /// The request holds what a detector of `denyDetectors` finds.
     Detected,
+    /// Rules that allow the request add different credentials to it.
+    CredentialConflict,
+    /// The request has not the placeholder that its rule asks for.
+    CredentialRequired,
+    /// The credential that its rule adds is not known.
+    CredentialUnavailable,
+    /// The placeholder of a credential stands where it does not belong.
+    PlaceholderElsewhere,
     /// The body cannot be inspected in the encoding that it was sent in.
     Encoding,
     /// The request can be read in more than one way.

@@ -17,6 +17,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+mod credential;
+
+pub(crate) use credential::credential_of;
+
 /// Actions of the design that this version does not decide.
 const LATER: [&str; 3] = ["shell.exec", "postgres.query", "ssh.exec"];
 
@@ -148,6 +152,14 @@ fn compile_rule(
     if let Ok(pattern) = &pattern {
         check_tls(rule, action, pattern, path, &mut errors);
     }
+    let credential = credential::check_credential(
+        rule,
+        action,
+        pattern.as_ref().ok(),
+        origin,
+        path,
+        &mut errors,
+    );
     match pattern {
         Ok(pattern) if errors.is_empty() => Ok(Rule {
             name: Arc::new(RuleRef::new(origin.clone(), rule.name.clone())),
@@ -160,6 +172,7 @@ fn compile_rule(
             reason: rule.reason.as_deref().map(Arc::from),
             content,
             tls: rule.tls,
+            credential,
         }),
         Ok(_) => Err(errors),
         Err(e) => {

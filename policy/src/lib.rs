@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod code;
 pub mod compile;
 pub mod content;
+pub mod credential;
 pub mod decide;
 mod decision;
 pub mod detect;

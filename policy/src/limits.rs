@@ -38,3 +38,15 @@ pub const MAX_PATTERNS: usize = 64;
 /// Most detectors of one rule, and the longest name of one.
 pub const MAX_DETECTORS: usize = 256;
 pub const MAX_DETECTOR: usize = 63;
+
+/// Longest name and key of a Secret, as Kubernetes has them.
+pub const MAX_SECRET_NAME: usize = 253;
+pub const MAX_SECRET_KEY: usize = 253;
+/// Longest name of a header or of a query parameter that a credential goes to.
+pub const MAX_CREDENTIAL_NAME: usize = 63;
+/// Longest template of a credential.
+pub const MAX_TEMPLATE: usize = 256;
+/// Longest user name of HTTP Basic.
+pub const MAX_USERNAME: usize = 255;
+/// Longest name of a variable for a placeholder.
+pub const MAX_ENV: usize = 127;

@@ -3,6 +3,7 @@
 
 use crate::action::{Action, Effect};
 use crate::content::Content;
+use crate::credential::Credential;
 use crate::pattern::ResourcePattern;
 use crate::record_type::RecordType;
 use crate::source::{PolicyRef, Tier, TlsMode};
@@ -55,6 +56,7 @@ pub struct Rule {
     pub reason: Option<Arc<str>>,
     pub content: Option<Arc<Content>>,
     pub tls: TlsMode,
+    pub credential: Option<Arc<Credential>>,
 }
 
 impl Rule {

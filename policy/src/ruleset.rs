@@ -178,6 +178,11 @@ impl Best {
             return Decision::without_rule(Verdict::Deny, Code::DefaultDeny, default_reason);
         };
         let rule = &set.rules[at];
+        if verdict == Verdict::Allow && self.obligations.conflict() {
+            let reason = Arc::from("rules that allow this add different credentials to it");
+            let denied = Decision::without_rule(Verdict::Deny, Code::CredentialConflict, &reason);
+            return Decision { rule: Some(Arc::clone(&rule.name)), ..denied };
+        }
         let code = match rule.effect {
             Effect::Deny if guardrail => Code::GuardrailDeny,
             Effect::Deny => Code::RuleDeny,

@@ -3,6 +3,7 @@
 //! run the same compiler over the same input.
 
 use crate::action::Effect;
+use crate::credential::PlaceholderUse;
 use serde::{Deserialize, Serialize};
 
 /// Which custom resource a policy came from.
@@ -92,6 +93,8 @@ pub struct RuleSource {
     pub deny_detectors: Vec<String>,
     #[serde(default, skip_serializing_if = "TlsMode::is_default")]
     pub tls: TlsMode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialSource>,
 }
 
 impl RuleSource {
@@ -120,6 +123,53 @@ impl RuleSource {
             deny_patterns: Vec::new(),
             deny_detectors: Vec::new(),
             tls: TlsMode::Intercept,
+            credential: None,
+        }
+    }
+}
+
+/// A credential, as written. One of `header`, `query` and `basic` says where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CredentialSource {
+    pub secret_ref: SecretKeySource,
+    /// Name of a header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// Text of the header, with `{value}` in it. None: the value alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Name of a parameter of the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// User name of HTTP Basic; the value is the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<String>,
+    #[serde(default, skip_serializing_if = "PlaceholderUse::is_default")]
+    pub placeholder: PlaceholderUse,
+}
+
+/// A key of a Secret in the policy's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretKeySource {
+    pub name: String,
+    pub key: String,
+}
+
+impl CredentialSource {
+    /// A credential that goes nowhere yet.
+    pub const fn new(secret_ref: SecretKeySource) -> Self {
+        Self {
+            secret_ref,
+            header: None,
+            template: None,
+            query: None,
+            basic: None,
+            env: None,
+            placeholder: PlaceholderUse::Optional,
         }
     }
 }

@@ -90,6 +90,9 @@ pub struct PodArgs {
     pub service_account: String,
     #[arg(long, env = env::PROXY_IMAGE, default_value = "")]
     pub proxy_image: String,
+    /// What the placeholders of credentials are derived from.
+    #[arg(long, env = env::PLACEHOLDER_SEED, default_value = "")]
+    pub placeholder_seed: String,
 }
 
 /// The volumes of the pod.

@@ -14,7 +14,7 @@
 //! content                what bodies hold
 //! ops spool              health and metrics; the audit on disk
 //! state metrics          the policy in force; counters
-//! tls                    certificates for both sides
+//! tls credential         certificates for both sides; what the agent may use and never has
 //! wire                   bytes, before anybody knows what they mean
 //! refusal                every way to say no
 //! config init            what admission tells; the capture rules
@@ -26,6 +26,7 @@
 pub mod config;
 pub mod content;
 pub mod control;
+pub mod credential;
 pub mod dial;
 pub mod dns;
 pub mod entry;

@@ -26,6 +26,14 @@ pub enum Refusal {
     Content { code: Code, rule: Option<String>, reason: String },
     #[error("the body cannot be decoded ({0}) and a rule requires that it be read")]
     Encoding(String),
+    #[error(
+        "the rule adds a credential where its placeholder stands, and the request has it not there"
+    )]
+    CredentialRequired { rule: Option<String> },
+    #[error("the credential that the rule adds is not available: {why}")]
+    CredentialUnavailable { rule: Option<String>, why: &'static str },
+    #[error("{0} holds the placeholder of a credential, which belongs elsewhere")]
+    PlaceholderElsewhere(String),
     #[error("what follows a WebSocket upgrade cannot be read, and a rule requires that it be")]
     Uninspectable,
     #[error("the TLS server name is not the name that this address was given for")]
@@ -82,6 +90,8 @@ pub enum Refusal {
     UpstreamSilent,
     #[error("the server's certificate or TLS handshake was not accepted")]
     UpstreamTls,
+    #[error("the server encoded its answer, so that a credential could not be kept out of it")]
+    UpstreamEncoded,
     #[error("the server broke off or answered with something that is not HTTP")]
     UpstreamProtocol,
 }
@@ -91,7 +101,10 @@ impl Refusal {
     pub fn code(&self) -> Code {
         match self {
             Self::Denied { code, .. } | Self::Content { code, .. } => *code,
-            Self::Encoding(_) | Self::Uninspectable => Code::Encoding,
+            Self::CredentialRequired { .. } => Code::CredentialRequired,
+            Self::CredentialUnavailable { .. } => Code::CredentialUnavailable,
+            Self::PlaceholderElsewhere(_) => Code::PlaceholderElsewhere,
+            Self::Encoding(_) | Self::Uninspectable | Self::UpstreamEncoded => Code::Encoding,
             Self::SniMismatch | Self::SniMissing | Self::EncryptedHello | Self::HostMismatch => {
                 Code::HostMismatch
             }
@@ -121,7 +134,10 @@ impl Refusal {
     /// The rule that refused, where it was one.
     pub fn rule(&self) -> Option<&str> {
         match self {
-            Self::Denied { rule, .. } | Self::Content { rule, .. } => rule.as_deref(),
+            Self::Denied { rule, .. }
+            | Self::Content { rule, .. }
+            | Self::CredentialRequired { rule }
+            | Self::CredentialUnavailable { rule, .. } => rule.as_deref(),
             _ => None,
         }
     }
@@ -134,6 +150,7 @@ impl Refusal {
                 | Self::UpstreamUnreachable
                 | Self::UpstreamSilent
                 | Self::UpstreamTls
+                | Self::UpstreamEncoded
                 | Self::UpstreamProtocol
         )
     }
@@ -148,6 +165,17 @@ impl Refusal {
             Self::Content { .. } => {
                 "Remove what must not leave and send the request again. Encoding, splitting or \
                  renaming it does not help: all of it is decoded and read."
+            }
+            Self::CredentialRequired { .. } => {
+                "Send the placeholder in its place: it is in the variable of the environment, and in a \
+                 file below /var/run/exeat/trust/placeholders."
+            }
+            Self::CredentialUnavailable { .. } => {
+                "Nothing is wrong with the request. Ask the owner of this agent's namespace."
+            }
+            Self::PlaceholderElsewhere(_) => {
+                "Send the placeholder to its own host alone, in the place that its rule names. It is \
+                 worth nothing anywhere else, and each attempt is reported."
             }
             Self::Encoding(_) => "Send the body as it is, or in a common encoding that is whole.",
             Self::Uninspectable => "Use plain requests instead of a WebSocket.",
@@ -181,6 +209,7 @@ impl Refusal {
             | Self::UpstreamUnreachable
             | Self::UpstreamSilent
             | Self::UpstreamTls
+            | Self::UpstreamEncoded
             | Self::UpstreamProtocol => {
                 "The policy allows this request; the fault is at the server. Try again later."
             }

@@ -1,5 +1,6 @@
 //! The policies in force. None before the first snapshot: then everything is denied.
 
+use crate::credential::Placeholders;
 use arc_swap::ArcSwapOption;
 use exeat_policy::cluster::Vicinity;
 use exeat_policy::normal::Host;
@@ -21,6 +22,8 @@ pub struct Active {
     pub upstream_roots: Arc<str>,
     /// The same, and those of the cluster's API server.
     api_server_roots: Arc<str>,
+    /// What stands for the credentials of the rules.
+    pub placeholders: Placeholders,
 }
 
 /// What a pod knows of its cluster.
@@ -30,6 +33,8 @@ pub struct Cluster {
     /// File with PEM certificates that the API server chains to. Read with each snapshot; where it
     /// cannot be read, the API server is not trusted.
     pub api_server_ca: PathBuf,
+    /// What placeholders are derived from; empty: there are none.
+    pub placeholder_seed: String,
 }
 
 impl Active {
@@ -84,8 +89,11 @@ impl PolicyState {
             read.inspect_err(|error| tracing::debug!(%error, "The API server is not trusted")).ok()
         });
         let roots = snapshot.upstream_roots.as_str();
+        let policies = Policies::compile_within(snapshot, vicinity);
+        let seed = self.cluster.as_ref().map_or("", |cluster| &cluster.placeholder_seed);
         let active = Arc::new(Active {
-            policies: Policies::compile_within(snapshot, vicinity),
+            placeholders: Placeholders::new(seed, policies.credentials()),
+            policies,
             audit: snapshot.audit,
             network: snapshot.network.clone(),
             upstream_roots: roots.into(),

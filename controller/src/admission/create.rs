@@ -7,6 +7,7 @@ use super::harden;
 use super::inject::{inject, parts, patch};
 use super::lookup::{LookupError, suffices};
 use super::missing::no_policy;
+use super::placeholders::Placeholders;
 use super::pod::{ContainerList, PodView};
 use super::refusal::Refusal;
 use super::review::{Request, ReviewAnswer};
@@ -51,7 +52,12 @@ pub(super) async fn mutate(state: &AdmissionState, request: &Request) -> ReviewA
     };
     // A bad value has been refused above.
     let system = trust::asked(&pod, state.settings.system_trust).unwrap_or(SystemTrust::Leave);
-    let after = inject(&pod, parts(&state.settings, &ca, uid), system);
+    let policies = state.lookup.known_policies(namespace, &of, &pod.labels());
+    let Some(placeholders) = Placeholders::draw(&policies) else {
+        let text = "no placeholders could be drawn for the agent; try again".to_owned();
+        return ReviewAnswer::Unknown(text);
+    };
+    let after = inject(&pod, parts(&state.settings, &ca, uid), system, &placeholders);
     let mut warnings = warnings(&pod);
     warnings.extend(trust::warnings(&pod, system));
     ReviewAnswer::Allow { warnings, patch: Some(patch(&pod.raw, &after)) }

@@ -5,9 +5,12 @@
 //! compare what it finds with what this module would write.
 
 use super::harden;
+use super::placeholders::Placeholders;
 use super::pod::{ContainerList, PodView};
 use super::settings::{InjectionSettings, SystemTrust};
-use exeat_api::labels::{INJECTED_ANNOTATION, INJECTED_VERSION, POD_LABEL, POD_LABEL_AGENT};
+use exeat_api::labels::{
+    INJECTED_ANNOTATION, INJECTED_VERSION, PLACEHOLDERS_ANNOTATION, POD_LABEL, POD_LABEL_AGENT,
+};
 use exeat_api::pod::{
     API_SERVER_CA_CONFIG_MAP, API_SERVER_CA_FILE, API_SERVER_CA_KEY, IDENTITY_PATH,
     IDENTITY_VOLUME, INIT_COMMAND, INIT_CONTAINER, KEYS_PATH, KEYS_VOLUME, PROXY_COMMAND,
@@ -35,15 +38,25 @@ pub(super) fn parts(settings: &InjectionSettings, control_ca: &str, uid: i64) ->
 }
 
 /// The pod as it should be. `raw` is a pod that was found free of anything forbidden.
-pub(super) fn inject(pod: &PodView<'_>, parts: Parts, system: SystemTrust) -> Value {
+pub(super) fn inject(
+    pod: &PodView<'_>,
+    parts: Parts,
+    system: SystemTrust,
+    placeholders: &Placeholders,
+) -> Value {
     let mut out = pod.raw.clone().into_owned();
     set(&mut out, &["metadata", "labels", POD_LABEL], json!(POD_LABEL_AGENT));
     set(&mut out, &["metadata", "annotations", INJECTED_ANNOTATION], json!(INJECTED_VERSION));
+    let seed = json!(placeholders.seed);
+    set(&mut out, &["metadata", "annotations", PLACEHOLDERS_ANNOTATION], seed);
     let seccomp = pod.security().seccomp_profile.is_some();
     for place in [ContainerList::Init, ContainerList::Main] {
         let mut list = take_list(&mut out, place.key());
         for container in &mut list {
             harden::apply(container, seccomp, place, system);
+            if let Some(container) = container.as_object_mut() {
+                placeholders.apply(container);
+            }
         }
         if place == ContainerList::Init {
             list.splice(0..0, [parts.init.clone(), parts.proxy.clone()]);
@@ -147,6 +160,7 @@ fn proxy_env(settings: &InjectionSettings, control_ca: &str) -> Value {
         field(env::POD_UID, "metadata.uid"),
         field(env::NODE_NAME, "spec.nodeName"),
         field(env::SERVICE_ACCOUNT, "spec.serviceAccountName"),
+        field(env::PLACEHOLDER_SEED, &format!("metadata.annotations['{PLACEHOLDERS_ANNOTATION}']"),),
         value(env::PROXY_IMAGE, &settings.proxy_image),
         value(env::PUBLISH_URL, &settings.publish_url),
         value(env::COLLECT_URL, &settings.collect_url),

@@ -22,6 +22,7 @@ mod inject;
 mod lookup;
 mod missing;
 mod path;
+mod placeholders;
 mod pod;
 mod policy;
 mod refusal;

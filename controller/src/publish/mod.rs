@@ -1,4 +1,5 @@
-//! Streams of policy snapshots to the proxies: `GET /v1/snapshots`.
+//! Streams of policy snapshots to the proxies: `GET /v1/snapshots`. Values of credentials have a
+//! stream of their own (`credentials`).
 //!
 //! A caller is the pod that its token is bound to, and gets that pod's snapshot, at once and after
 //! every change of it, as lines of JSON; an empty line keeps the connection alive. Only agents that
@@ -6,7 +7,10 @@
 //! places, for streams and for waiting to be known: its own, and that of a stream whose end is not
 //! noticed yet.
 
+mod credentials;
+
 use crate::certs::Trust;
+use crate::credentials::Secrets;
 use crate::identity::{Identities, PodIdentity};
 use crate::index::Index;
 use crate::metrics::Metrics;
@@ -28,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 
 const LIFETIME: Duration = Duration::from_secs(1800);
@@ -49,6 +54,9 @@ pub struct PublishState {
     excluded: Arc<[IpNet]>,
     streams: Arc<Semaphore>,
     pods: PerKey<String>,
+    secrets: Arc<Secrets>,
+    streams_with_credentials: Arc<Semaphore>,
+    pods_with_credentials: PerKey<String>,
     stop: CancellationToken,
 }
 
@@ -66,13 +74,35 @@ impl PublishState {
     ) -> Self {
         let streams = Arc::new(Semaphore::new(STREAMS));
         let pods = PerKey::new(STREAMS_OF_A_POD);
-        Self { index, identities, metrics, trust, upstream_roots, excluded, streams, pods, stop }
+        Self {
+            index,
+            identities,
+            metrics,
+            trust,
+            upstream_roots,
+            excluded,
+            streams,
+            pods,
+            secrets: Secrets::shared(),
+            streams_with_credentials: Arc::new(Semaphore::new(STREAMS)),
+            pods_with_credentials: PerKey::new(STREAMS_OF_A_POD),
+            stop,
+        }
+    }
+
+    /// Where the values of credentials are known; otherwise none is.
+    pub fn with_secrets(mut self, secrets: Arc<Secrets>) -> Self {
+        self.secrets = secrets;
+        self
     }
 }
 
-/// `/v1/snapshots`.
+/// `/v1/snapshots` and `/v1/credentials`.
 pub fn router(state: PublishState) -> Router {
-    Router::new().route(paths::SNAPSHOTS, get(snapshots)).with_state(state)
+    Router::new()
+        .route(paths::SNAPSHOTS, get(snapshots))
+        .route(paths::CREDENTIALS, get(credentials::credentials))
+        .with_state(state)
 }
 
 async fn snapshots(State(state): State<PublishState>, headers: HeaderMap) -> Response {
@@ -84,8 +114,7 @@ async fn snapshots(State(state): State<PublishState>, headers: HeaderMap) -> Res
         let text = "too many streams of this pod\n";
         return (StatusCode::TOO_MANY_REQUESTS, text).into_response();
     };
-    let known = tokio::time::timeout(PATIENCE, appears(&state, &pod)).await;
-    if known.is_err() {
+    if appears(&state, &pod).await.is_err() {
         return if state.index.synced() {
             let text = "the token's pod does not exist or is not an agent\n";
             (StatusCode::FORBIDDEN, text).into_response()
@@ -100,14 +129,17 @@ async fn snapshots(State(state): State<PublishState>, headers: HeaderMap) -> Res
     ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
 }
 
-/// Returns when the pod is known as an agent and every kind was listed.
-async fn appears(state: &PublishState, pod: &PodIdentity) {
+/// Waits for a while until the pod is known as an agent and every kind was listed.
+async fn appears(state: &PublishState, pod: &PodIdentity) -> Result<(), Elapsed> {
     let mut changes = state.index.subscribe();
-    while snapshot(state, pod).is_none() {
-        if changes.changed().await.is_err() {
-            std::future::pending::<()>().await;
+    let known = async {
+        while snapshot(state, pod).is_none() {
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, known).await
 }
 
 /// The pod's snapshot now; none when the index is not synced or the pod is no agent that exists.

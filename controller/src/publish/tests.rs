@@ -63,7 +63,7 @@ fn policy(name: &str, audit: AuditSettings, denied_names: DeniedNames) -> Object
     }))
 }
 
-fn index() -> Arc<Index> {
+pub(super) fn index() -> Arc<Index> {
     let index = Index::shared();
     for kind in WatchedKind::ALL {
         index.replace(kind, vec![]);
@@ -84,7 +84,7 @@ fn index() -> Arc<Index> {
     index
 }
 
-fn state(index: &Arc<Index>) -> PublishState {
+pub(super) fn state(index: &Arc<Index>) -> PublishState {
     PublishState::new(
         Arc::clone(index),
         Arc::new(Identities::judged_by(Arc::new(Fake))),
@@ -96,8 +96,8 @@ fn state(index: &Arc<Index>) -> PublishState {
     )
 }
 
-async fn call(state: &PublishState, token: &str) -> Response {
-    let request = Request::get("/v1/snapshots").header("authorization", format!("Bearer {token}"));
+pub(super) async fn call(state: &PublishState, path: &str, token: &str) -> Response {
+    let request = Request::get(path).header("authorization", format!("Bearer {token}"));
     router(state.clone()).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
 }
 
@@ -115,7 +115,7 @@ async fn line(body: &mut Body) -> Option<Snapshot> {
 async fn a_proxy_gets_its_policies_and_every_change_of_them() {
     let index = index();
     let state = state(&index);
-    let response = call(&state, "a").await;
+    let response = call(&state, paths::SNAPSHOTS, "a").await;
     assert_eq!(response.status(), StatusCode::OK);
     let mut body = response.into_body();
     let first = line(&mut body).await.unwrap();
@@ -148,7 +148,7 @@ async fn a_proxy_gets_its_policies_and_every_change_of_them() {
 async fn a_policy_elsewhere_sends_nothing() {
     let index = index();
     let state = state(&index);
-    let mut body = call(&state, "a").await.into_body();
+    let mut body = call(&state, paths::SNAPSHOTS, "a").await.into_body();
     line(&mut body).await.unwrap();
     index.apply(
         WatchedKind::Namespaces,
@@ -161,21 +161,22 @@ async fn a_policy_elsewhere_sends_nothing() {
 #[tokio::test]
 async fn whoever_is_no_agent_gets_nothing() {
     let state = state(&index());
-    assert_eq!(call(&state, "bad").await.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(call(&state, "unknown").await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(call(&state, paths::SNAPSHOTS, "bad").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(call(&state, paths::SNAPSHOTS, "unknown").await.status(), StatusCode::FORBIDDEN);
     let empty = super::tests::state(&Index::shared());
-    assert_eq!(call(&empty, "a").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(call(&empty, paths::SNAPSHOTS, "a").await.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
 async fn a_pod_holds_two_places_and_none_of_the_others() {
     let state = state(&index());
-    let (one, two) = (call(&state, "a").await, call(&state, "a").await);
+    let (one, two) =
+        (call(&state, paths::SNAPSHOTS, "a").await, call(&state, paths::SNAPSHOTS, "a").await);
     assert_eq!((one.status(), two.status()), (StatusCode::OK, StatusCode::OK));
-    assert_eq!(call(&state, "a").await.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(call(&state, paths::SNAPSHOTS, "a").await.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(state.streams.available_permits(), STREAMS - 2);
     drop(one);
-    assert_eq!(call(&state, "a").await.status(), StatusCode::OK);
+    assert_eq!(call(&state, paths::SNAPSHOTS, "a").await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -184,11 +185,14 @@ async fn who_waits_to_be_known_holds_no_stream() {
     let waiting: Vec<_> = (0..2)
         .map(|_| {
             let state = state.clone();
-            tokio::spawn(async move { call(&state, "unknown").await.status() })
+            tokio::spawn(async move { call(&state, paths::SNAPSHOTS, "unknown").await.status() })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(state.streams.available_permits(), STREAMS);
-    assert_eq!(call(&state, "unknown").await.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(
+        call(&state, paths::SNAPSHOTS, "unknown").await.status(),
+        StatusCode::TOO_MANY_REQUESTS
+    );
     waiting.iter().for_each(tokio::task::JoinHandle::abort);
 }

@@ -2,6 +2,7 @@
 
 use super::isolation::Widening;
 use crate::index::{PodInfo, StoredPolicy};
+use exeat_api::credentials::Reason;
 use exeat_policy::snapshot::Snapshot;
 use exeat_policy::{NetworkSettings, compile_policy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -23,6 +24,8 @@ pub struct Facts {
     /// Services that rules name and that could not be opened, in words.
     pub notes: Vec<String>,
     pub widened: Vec<Widening>,
+    /// Keys of Secrets that rules name, in words, and why there is no value of it.
+    pub credentials: Vec<(String, Option<Reason>)>,
 }
 
 /// The status that a policy should have. Times of conditions that did not turn are kept.
@@ -47,13 +50,16 @@ fn digest(policy: &StoredPolicy) -> String {
     snapshot.digest()
 }
 
-/// Accepted, Programmed, Isolated and Ready.
+/// Accepted, Programmed, Isolated and Ready; where rules name Secrets, CredentialsAvailable too.
 pub fn conditions(policy: &StoredPolicy, facts: &Facts, now: Timestamp) -> Vec<Condition> {
-    let found = [
+    let mut found = vec![
         ("Accepted", accepted(policy)),
         ("Programmed", programmed(facts)),
         ("Isolated", isolated(facts)),
     ];
+    if !facts.credentials.is_empty() {
+        found.push(("CredentialsAvailable", available(facts)));
+    }
     let failed = found.iter().find(|(_, finding)| !finding.holds);
     let ready = match failed {
         Some((_, finding)) => finding.clone(),
@@ -130,6 +136,26 @@ fn isolated(facts: &Facts) -> Finding {
         listed(each.collect(), ", ")
     );
     Finding::new(false, "Widened", text)
+}
+
+fn available(facts: &Facts) -> Finding {
+    let without = facts.credentials.iter().filter_map(|(key, why)| Some((key, (*why)?)));
+    let worst = without.clone().map(|(_, why)| why).min();
+    let reason = match worst {
+        None => return Finding::new(true, "Known", "Every credential is known."),
+        Some(Reason::Forbidden) => "Forbidden",
+        Some(Reason::NoSecret) => "NoSecret",
+        Some(Reason::NoKey) => "NoKey",
+        Some(Reason::Unusable) => "Unusable",
+        Some(Reason::Unknown) => "NotReadYet",
+    };
+    let each = without.map(|(key, why)| format!("{key}: {why}")).collect();
+    let text = format!(
+        "Requests that need a credential are denied. {}. Fix: correct the Secret; `exeat credentials \
+         allow NAME` prints the Role that lets Exeat read it",
+        listed(each, "; ")
+    );
+    Finding::new(false, reason, text)
 }
 
 fn protected(facts: &Facts) -> Finding {

@@ -16,8 +16,10 @@ pub use isolation::{Widening, widenings};
 pub use lease::{Leadership, campaign, resign};
 pub use network::{Desired, Surroundings, network_policy};
 
+use crate::credentials::{Secrets, named as named_keys};
 use crate::index::{Index, Key, Named, PodInfo, StoredPolicy};
 use crate::metrics::{Metrics, POLICY_STATES, PROTECTIONS};
+use exeat_api::credentials::State;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -35,6 +37,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub struct Reconciler {
     pub client: kube::Client,
     pub index: Arc<Index>,
+    pub secrets: Arc<Secrets>,
     pub metrics: Arc<Metrics>,
     pub leadership: Leadership,
     pub around: Surroundings,
@@ -60,10 +63,12 @@ impl Reconciler {
     /// Reconciles for ever; writes only while the Lease is held.
     pub async fn run(self) {
         let mut changes = self.index.subscribe();
+        let mut secrets = self.secrets.subscribe();
         let mut known = Named::default();
         let mut writer = Writer::new(self.client.clone(), self.metrics.clone(), &self.replica);
         loop {
             changes.borrow_and_update();
+            secrets.borrow_and_update();
             let mut failed = false;
             let leads = self.leadership.held();
             self.metrics.leader.set(i64::from(leads));
@@ -84,7 +89,13 @@ impl Reconciler {
                 (true, _) | (_, false) => RETRY,
                 _ => RESYNC,
             };
-            let _ = tokio::time::timeout(pause, changes.changed()).await;
+            let woken = async {
+                tokio::select! {
+                    _ = changes.changed() => {}
+                    _ = secrets.changed() => {}
+                }
+            };
+            let _ = tokio::time::timeout(pause, woken).await;
             tokio::time::sleep(SETTLE).await;
         }
     }
@@ -147,7 +158,21 @@ impl Reconciler {
             widened.extend(widenings(&others, &plan.pods));
         }
         widened.sort();
-        Facts { pods: plan.pods.clone(), unprogrammed, notes: plan.notes.clone(), widened }
+        let credentials = named_keys(&plan.policy).into_iter();
+        let credentials = credentials.map(|key| {
+            let unavailable = match self.secrets.state(&key) {
+                State::Value(_) => None,
+                State::Unavailable(reason) => Some(reason),
+            };
+            (format!("Secret {} key {}", key.name, key.key), unavailable)
+        });
+        Facts {
+            pods: plan.pods.clone(),
+            unprogrammed,
+            notes: plan.notes.clone(),
+            widened,
+            credentials: credentials.collect(),
+        }
     }
 
     fn count_pods(&self) {

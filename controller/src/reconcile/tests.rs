@@ -33,6 +33,7 @@ fn reconciler(network_policy: Option<Value>) -> (Reconciler, Writer) {
     let leadership = Leadership::default();
     leadership.set(Some(std::time::Instant::now()));
     let reconciler = Reconciler {
+        secrets: crate::credentials::Secrets::shared(),
         client: client.clone(),
         index,
         metrics: Metrics::new().unwrap(),

@@ -2,6 +2,7 @@
 
 use super::{Policies, State};
 use crate::action::Effect;
+use crate::credential::Credential;
 use crate::decision::Verdict;
 use crate::intent::Intent;
 use crate::normal::{Host, Name};
@@ -89,6 +90,16 @@ impl Policies {
             .map(|at| Arc::clone(&set.rules[at].name))
     }
 
+    /// The credentials of the rules in force. Policies that observe add none.
+    pub fn credentials(&self) -> impl Iterator<Item = &Arc<Credential>> {
+        let enforcing = matches!(self.state, State::Enforcing { .. });
+        self.enforced
+            .rules
+            .iter()
+            .filter(move |_| enforcing)
+            .filter_map(|it| it.credential.as_ref())
+    }
+
     /// Whether some Allow rule names this host by less than `**`. Where only `**`, or observing,
     /// lets a name pass, nobody has said that the name exists.
     pub fn names_host(&self, name: &Name) -> bool {
@@ -151,7 +162,7 @@ impl Policies {
         let mut some = false;
         for rule in rules {
             some |= rule.tls == TlsMode::Passthrough;
-            if rule.effect == Effect::Deny || rule.content.is_some() {
+            if rule.effect == Effect::Deny || rule.content.is_some() || rule.credential.is_some() {
                 return false;
             }
         }

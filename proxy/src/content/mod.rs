@@ -62,6 +62,8 @@ pub struct Terms {
     pub rules: Vec<Arc<Content>>,
     pub media: Media,
     pub framing: Framing,
+    /// What cannot be decoded is refused, since a rule requires that it be read.
+    pub strict: bool,
     /// Makes the refusal of what was found; none where policies only observe.
     pub refuse: Option<Refuse>,
 }
@@ -282,6 +284,10 @@ impl<'a> Held<'a> {
             Ok(None) => return Ok(()),
             Ok(Some(found)) => {
                 (self.terms.refuse.as_ref().map(|refuse| refuse(&found)), Matched::Found(found))
+            }
+            Err(_) if !self.terms.strict => {
+                self.scan = None;
+                return Ok(());
             }
             Err(error) => {
                 let refusal = Refusal::Encoding(brief(error.to_string().as_bytes()));

@@ -12,7 +12,7 @@ fn terms(framing: Framing) -> Terms {
     };
     let rules = vec![Arc::new(Content { body, ..Content::default() })];
     let refuse = Some(Box::new(|_: &Found| stop().unwrap()) as Refuse);
-    Terms { rules, media, framing, refuse }
+    Terms { rules, media, framing, strict: true, refuse }
 }
 
 fn stop() -> Option<Refusal> {

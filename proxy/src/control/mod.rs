@@ -2,6 +2,7 @@
 //! authority, and a token that names this pod, read anew for every call since the kubelet renews it.
 
 mod client;
+pub mod credentials;
 pub mod file;
 pub mod ship;
 pub mod snapshots;

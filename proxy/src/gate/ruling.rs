@@ -9,6 +9,7 @@ use crate::refusal::Refusal;
 use crate::state::{Active, PolicyState};
 use exeat_content::Found;
 use exeat_policy::content::Content;
+use exeat_policy::credential::Credential;
 use exeat_policy::normal::Host;
 use exeat_policy::{Code, Decision, Verdict};
 use std::net::SocketAddr;
@@ -126,6 +127,16 @@ impl Allowed {
     /// What must not be in what the agent sends.
     pub fn content(&self) -> &[Arc<Content>] {
         &self.decision.obligations.deny
+    }
+
+    /// What is added to the request. Policies that observe add nothing.
+    pub fn credential(&self) -> Option<&Arc<Credential>> {
+        self.decision.obligations.credential().filter(|_| !self.observing())
+    }
+
+    /// What finds a placeholder where it does not belong. Policies that observe look for none.
+    pub fn placeholders(&self) -> &[Arc<Content>] {
+        if self.observing() { &[] } else { self.active.placeholders.content() }
     }
 
     /// Everything passes, and what would have been refused is only recorded.

@@ -5,8 +5,10 @@
 use super::container;
 use super::tasks::Tasks;
 use super::trim;
+use crate::control::credentials;
 use crate::control::snapshots::{Snapshots, grow_older};
 use crate::control::{Client, Roots, file, ship};
+use crate::credential::Credentials;
 use crate::dial::{Connect, Dialer, Resolve};
 use crate::dns::Names;
 use crate::gate::{Gate, Journal};
@@ -62,6 +64,8 @@ pub struct Proxy {
     pub metrics: Arc<ProxyMetrics>,
     pub audit: AuditLog,
     pub ca: Arc<PodCa>,
+    /// Values that rules add to requests; the controller's, or whoever's assembles it.
+    pub credentials: Arc<Credentials>,
     /// Cancel it to drain: requests under way end, connections take no more.
     pub drain: CancellationToken,
     /// What runs beside the connections. The first that ends must end the process.
@@ -83,10 +87,16 @@ impl Assembly {
             AuditLog::open(self.spool, Arc::clone(&policies), Arc::clone(&metrics))
                 .context("the audit spool cannot be opened")?;
         let mut tasks = Tasks::default();
+        let credentials = Arc::new(Credentials::default());
         let spool = audit.clone();
         tasks.forever("audit-spool", async move { spool.over().await });
         match self.source {
             Source::Control { publish, roots } => {
+                let (client, uid) = (publish.clone(), pod_uid.clone());
+                let values = Arc::clone(&credentials);
+                tasks.forever("credentials", async move {
+                    credentials::follow(&client, &uid, &values).await;
+                });
                 let snapshots = Snapshots {
                     pod_uid,
                     kept: keys_dir.join("snapshot.json"),
@@ -128,9 +138,10 @@ impl Assembly {
         let bytes = self.memory.unwrap_or_else(|| Memory::part_of(container::memory_limit()));
         let (held, refused) = (metrics.memory_held.clone(), metrics.memory_refused.clone());
         let memory = Memory::new(bytes, held, refused);
-        let front = Arc::new(Front::new(agent, dialer, memory, drain.clone()));
+        let front =
+            Arc::new(Front::new(agent, dialer, memory, Arc::clone(&credentials), drain.clone()));
         tasks.forever("pool", front.clone().tend());
         tasks.forever("trim", trim::give_back(Arc::clone(&metrics)));
-        Ok(Proxy { front, gate, policies, metrics, audit, ca, drain, tasks, shipping })
+        Ok(Proxy { front, gate, policies, metrics, audit, ca, credentials, drain, tasks, shipping })
     }
 }

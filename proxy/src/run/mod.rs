@@ -4,6 +4,7 @@ mod assembly;
 mod container;
 pub mod logs;
 mod outside;
+mod placeholders;
 mod tasks;
 mod trim;
 
@@ -66,6 +67,7 @@ pub fn runtime(workers: u16) -> std::io::Result<Runtime> {
 /// When the proxy cannot start, or one of its tasks ends.
 pub async fn run(args: RunArgs, dropped: Dropped) -> anyhow::Result<()> {
     raise_file_limit();
+    keep_memory_private();
     let synthetic = Arc::new(Synthetic::kept_in(args.paths.keys_dir.join("names")));
     let resolver = Resolver::new(&args.dns_servers)?;
     let assembly = assembly(&args, resolver.clone(), Arc::clone(&synthetic))?;
@@ -129,7 +131,11 @@ fn assembly(args: &RunArgs, resolver: Resolver, names: Arc<Synthetic>) -> anyhow
         resolver: Arc::new(resolver),
         connector: Arc::new(Tcp),
         names,
-        cluster: Some(Cluster { vicinity, api_server_ca: args.paths.api_server_ca.clone() }),
+        cluster: Some(Cluster {
+            vicinity,
+            api_server_ca: args.paths.api_server_ca.clone(),
+            placeholder_seed: args.pod.placeholder_seed.clone(),
+        }),
         memory: None,
     })
 }
@@ -142,6 +148,8 @@ async fn beside(args: &RunArgs, proxy: &mut Proxy, health: &Arc<Health>) -> anyh
     let tasks = &mut proxy.tasks;
     tasks.run("ops", async move { Ok(ops::serve(listener, router).await?) });
     tasks.forever("rejected", rejected::watch(proxy.audit.clone(), metrics));
+    let for_agent = placeholders::follow(Arc::clone(&policies), args.paths.trust_dir.clone());
+    tasks.forever("placeholders", for_agent);
     tasks.forever("heartbeat", heartbeat(proxy.audit.clone()));
     tasks.forever("trust", follow_roots(Arc::clone(&proxy.ca), policies, Arc::clone(health)));
     Ok(())
@@ -154,6 +162,18 @@ fn raise_file_limit() {
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     if let Err(error) = raised {
         tracing::warn!(%error, "File limit not raised");
+    }
+}
+
+/// No dump of this process's memory, which holds credentials and keys, and no tracer without
+/// CAP_SYS_PTRACE.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let kept = setrlimit(Resource::Core, none)
+        .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    if let Err(error) = kept {
+        tracing::warn!(%error, "Memory not kept from dumps");
     }
 }
 

@@ -13,6 +13,7 @@ mod silent;
 
 pub use agent::Agent;
 
+use crate::credential::Credentials;
 use crate::dial::Dialer;
 use crate::dns::Meaning;
 use crate::gate::{Ask, Endpoint, Subject};
@@ -47,9 +48,17 @@ pub struct Front {
 
 impl Front {
     /// `memory`: for what the agent sends. `drain`: cancelled when the proxy drains.
-    pub fn new(agent: Agent, dialer: Dialer, memory: Memory, drain: CancellationToken) -> Self {
+    pub fn new(
+        agent: Agent,
+        dialer: Dialer,
+        memory: Memory,
+        credentials: Arc<Credentials>,
+        drain: CancellationToken,
+    ) -> Self {
         let gate = agent.gate.clone();
-        let http = Arc::new(Http::new(gate.clone(), dialer.clone(), memory.clone(), drain.clone()));
+        let (outside, held) = (dialer.clone(), memory.clone());
+        let http = Http::new(gate.clone(), outside, held, credentials, drain.clone());
+        let http = Arc::new(http);
         let opaque = Opaque { gate, dialer, memory, drain: drain.clone() };
         Self { agent, http, opaque, drain }
     }

@@ -6,6 +6,7 @@
 
 mod clients;
 mod content;
+mod credentials;
 mod denied;
 mod disguise;
 mod dns;

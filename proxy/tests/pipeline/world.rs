@@ -7,6 +7,7 @@ use exeat_policy::cluster::Vicinity;
 use exeat_policy::normal::Name;
 use exeat_policy::snapshot::{AuditSettings, Snapshot};
 use exeat_policy::source::{Mode, PolicyRef, PolicySource, Tier};
+use exeat_proxy::credential::Credentials;
 use exeat_proxy::dial::{Connect, Resolve};
 use exeat_proxy::dns::{Meaning, Names};
 use exeat_proxy::gate::Gate;
@@ -47,6 +48,9 @@ pub(crate) const REBOUND_AT: &str = "198.18.0.2";
 pub(crate) const INSIDE_AT: &str = "198.18.0.3";
 /// A name that no rule of any test speaks of.
 pub(crate) const UNKNOWN_AT: &str = "198.18.0.9";
+
+/// What the pod's placeholders are derived from.
+pub(crate) const SEED: &str = "seed";
 
 /// Services of the cluster, in another namespace and in the pod's own.
 pub(crate) const ORDERS_AT: &str = "198.18.0.4";
@@ -208,6 +212,7 @@ impl World {
             cluster: Some(Cluster {
                 vicinity: Vicinity::new("agents", &Name::parse("cluster.local").unwrap()),
                 api_server_ca,
+                placeholder_seed: SEED.to_owned(),
             }),
             memory: Some(memory),
         };
@@ -317,6 +322,11 @@ impl World {
     /// A certificate of the test's authority.
     pub(crate) fn server_config(&self, name: &str) -> rustls::ServerConfig {
         certified(&self.authority, name)
+    }
+
+    /// Values of credentials, as the controller would send them.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.proxy.credentials
     }
 
     /// The gate that all acts pass.

@@ -5,8 +5,10 @@ use crate::content::{Framing, Refuse, Terms};
 use crate::gate::Allowed;
 use crate::refusal::{Refusal, brief};
 use exeat_content::{Found, Media, scan_head};
+use exeat_policy::content::Content;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use std::sync::Arc;
 
 /// Media types that begin so are streams of messages.
 const MESSAGES: [&[u8]; 2] = [b"application/grpc", b"application/connect+"];
@@ -16,16 +18,29 @@ pub(super) fn inspect_head(
     target: &Target,
     allowed: &Allowed,
 ) -> Result<(), Refusal> {
-    if target.websocket {
+    if target.websocket && !allowed.content().is_empty() {
         return Err(Refusal::Uninspectable);
     }
     let query = target.query.as_deref().map(str::as_bytes);
     let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    match scan_head(allowed.content(), parts.uri.path().as_bytes(), query, headers) {
+    match scan_head(&rules(allowed), parts.uri.path().as_bytes(), query, headers) {
         Ok(None) => Ok(()),
-        Ok(Some(found)) => Err(allowed.content_refusal(&found)),
+        Ok(Some(found)) => Err(refusal_of(allowed, &found)),
         Err(error) => Err(Refusal::Encoding(brief(error.to_string().as_bytes()))),
     }
+}
+
+/// The rules about content, and behind them what finds placeholders.
+fn rules(allowed: &Allowed) -> Vec<Arc<Content>> {
+    [allowed.content(), allowed.placeholders()].concat()
+}
+
+/// The refusal of a request in which this was found.
+pub(super) fn refusal_of(allowed: &Allowed, found: &Found) -> Refusal {
+    if found.rule < allowed.content().len() {
+        return allowed.content_refusal(found);
+    }
+    Refusal::PlaceholderElsewhere(brief(found.place.as_bytes()))
 }
 
 /// How the body says that it is to be read.
@@ -46,9 +61,10 @@ fn framing(parts: &Parts) -> Framing {
 /// What the body is held to.
 pub(super) fn terms(parts: &Parts, allowed: &Allowed) -> Terms {
     let judge = allowed.clone();
-    let refuse = move |found: &Found| judge.content_refusal(found);
+    let refuse = move |found: &Found| refusal_of(&judge, found);
     Terms {
-        rules: allowed.content().to_vec(),
+        rules: rules(allowed),
+        strict: !allowed.content().is_empty(),
         media: media(parts),
         framing: framing(parts),
         refuse: (!allowed.observing()).then(|| Box::new(refuse) as Refuse),

@@ -1,6 +1,8 @@
 //! One request, from its head to its response.
 
-use super::content::{inspect_head, terms};
+use super::content::{inspect_head, refusal_of, terms};
+use super::credential::{self, Injection};
+use super::echo::Unechoed;
 use super::ended::Answer;
 use super::expect::Leave;
 use super::headers;
@@ -60,18 +62,18 @@ async fn exchange(
 ) -> Result<Response<Either<Full<Bytes>, Relayed>>, Refusal> {
     let upgrade = request.headers().contains_key(UPGRADE);
     let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let room = session.room_for(&parts).await;
     let body = Leftover::new(body, parts.headers.contains_key(EXPECT));
     let read = room.as_ref().map_err(|NoRoom| Refusal::Overloaded);
     let (subject, decided) = match read.and_then(|_| session.read(&parts)) {
         Ok((target, ask)) => {
             let subject = session.subject_of(&parts, &target, &ask);
-            (subject, session.decide(&parts, target, ask, body).await)
+            (subject, session.decide(&mut parts, target, ask, body).await)
         }
         Err(refusal) => (session.subject(&parts), Err(refusal.into())),
     };
-    let Decided { target, allowed, mut body, noted } = match decided {
+    let Decided { target, allowed, mut body, noted, credential } = match decided {
         Ok(decided) => decided,
         Err(Refused { refusal, observed }) => {
             session.http.gate.refuse(&subject, &refusal, observed.as_deref());
@@ -94,7 +96,8 @@ async fn exchange(
     let waits = parts.version == Version::HTTP_11 && parts.headers.contains_key(EXPECT);
     let leave = (waits && body.has_trailers() && !body.is_end_stream()).then(Leave::default);
     let head = headers::clean(parts, &target, length, body.has_trailers());
-    let cleared = Cleared { target: &target, allowed: &allowed, recorded: &recorded, leave };
+    let cleared =
+        Cleared { target: &target, allowed: &allowed, recorded: &recorded, leave, credential };
     let sent = match way {
         Ok(way) => session.send(way, head, body, &cleared).await,
         // The name was allowed and led nowhere: an intent with an outcome, not a denial.
@@ -125,6 +128,7 @@ struct Decided {
     allowed: Allowed,
     body: Outgoing<Leftover>,
     noted: Noted,
+    credential: Option<Injection>,
 }
 
 impl Inner {
@@ -176,8 +180,8 @@ impl Inner {
     /// Decides on the head, then on the body where a rule speaks of it.
     async fn decide(
         &self,
-        parts: &Parts,
-        target: Target,
+        parts: &mut Parts,
+        mut target: Target,
         ask: Ask,
         body: Leftover,
     ) -> Result<Decided, Refused> {
@@ -187,16 +191,17 @@ impl Inner {
             .await
             .map_err(|denied| Refused { refusal: denied.refusal, observed: denied.observed })?;
         let recheck = |scanned| allowed.standing(gate, Carries::Sent(scanned));
-        if allowed.content().is_empty() {
+        let refuse = |refusal| Refused { refusal, observed: allowed.observed() };
+        let values = &self.http.credentials;
+        let credential = credential::take(parts, &mut target, &allowed, values).map_err(refuse)?;
+        if allowed.content().is_empty() && allowed.placeholders().is_empty() {
             let body = if target.websocket {
                 Outgoing::empty()
             } else {
                 Outgoing::as_it_comes(body, recheck(Vec::new()))
             };
-            return Ok(Decided { target, allowed, body, noted: Noted::default() });
+            return Ok(Decided { target, allowed, body, noted: Noted::default(), credential });
         }
-        let observed = allowed.observed();
-        let refuse = |refusal| Refused { refusal, observed: observed.clone() };
         if let Err(refusal) = inspect_head(parts, &target, &allowed) {
             if !allowed.observing() {
                 return Err(refuse(refusal));
@@ -204,13 +209,17 @@ impl Inner {
             let would = Some(format!("Deny {}", refusal.code()));
             let body = Outgoing::as_it_comes(body, recheck(Vec::new()));
             let noted = Noted { observed: would, ..Noted::default() };
-            return Ok(Decided { target, allowed, body, noted });
+            return Ok(Decided { target, allowed, body, noted, credential });
+        }
+        if target.websocket {
+            let (body, noted) = (Outgoing::empty(), Noted::default());
+            return Ok(Decided { target, allowed, body, noted, credential });
         }
         let inspected = Box::pin(hold(body, terms(parts, &allowed), &self.http.memory));
         let mut held: Inspected = inspected.await.map_err(refuse)?;
         let would = held.matched.take().map(|matched| {
             let code = match &matched {
-                Matched::Found(found) => allowed.content_refusal(found).code(),
+                Matched::Found(found) => refusal_of(&allowed, found).code(),
                 Matched::Unreadable => Code::Encoding,
             };
             format!("Deny {code}")
@@ -219,7 +228,7 @@ impl Inner {
         // Where policies only observe, a match did not stop the body.
         let scanned = if allowed.observing() { &[] } else { allowed.content() };
         let body = Outgoing::inspected(held, recheck(scanned.to_vec()));
-        Ok(Decided { target, allowed, body, noted })
+        Ok(Decided { target, allowed, body, noted, credential })
     }
 
     /// The response on its way to the agent.
@@ -232,7 +241,7 @@ impl Inner {
         recorded: Recorded,
         leave: Option<Leave>,
     ) -> Result<Response<Either<Full<Bytes>, Relayed>>, Refusal> {
-        let Sent { response, upstream, key } = sent;
+        let Sent { response, upstream, key, secret } = sent;
         let ending = Ending {
             status: Some(response.status().as_u16()),
             address: Some(upstream.address),
@@ -254,6 +263,7 @@ impl Inner {
             parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let upstream = Some((key, upstream));
+        let incoming = Unechoed::new(incoming, secret);
         let closing = Closing { session: self.clone(), recorded, ending, upstream, leave };
         let mut response = Response::new(Either::Right(Relayed::new(incoming, standing, closing)));
         *response.status_mut() = parts.status;

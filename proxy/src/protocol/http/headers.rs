@@ -62,7 +62,7 @@ pub(super) fn unambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn is_one_of(name: &HeaderName, names: &[&str]) -> bool {
+pub(super) fn is_one_of(name: &HeaderName, names: &[&str]) -> bool {
     names.iter().any(|one| is_named(name.as_str().as_bytes(), one))
 }
 

@@ -5,6 +5,8 @@
 //! before it made.
 
 mod content;
+mod credential;
+mod echo;
 mod ended;
 mod exchange;
 mod expect;
@@ -26,6 +28,7 @@ mod websocket;
 
 pub use target::{Origin, Target};
 
+use crate::credential::Credentials;
 use crate::dial::Dialer;
 use crate::gate::Gate;
 use crate::metrics::Spoken;
@@ -68,14 +71,21 @@ pub struct Http {
     upstream: UpstreamTls,
     pool: Arc<Pool>,
     memory: Memory,
+    credentials: Arc<Credentials>,
     drain: CancellationToken,
 }
 
 impl Http {
     /// `drain`: cancelled when the proxy drains; requests under way end, connections take no more.
-    pub fn new(gate: Gate, dialer: Dialer, memory: Memory, drain: CancellationToken) -> Self {
+    pub fn new(
+        gate: Gate,
+        dialer: Dialer,
+        memory: Memory,
+        credentials: Arc<Credentials>,
+        drain: CancellationToken,
+    ) -> Self {
         let (upstream, pool) = (UpstreamTls::default(), Arc::default());
-        Self { gate, dialer, upstream, pool, memory, drain }
+        Self { gate, dialer, upstream, pool, memory, credentials, drain }
     }
 }
 

@@ -2,6 +2,7 @@
 //! end of it stated however it comes.
 
 use super::Inner;
+use super::echo::Unechoed;
 use super::expect::Leave;
 use super::headers;
 use super::pool::{Key, Sender, Upstream};
@@ -31,7 +32,7 @@ pub(super) struct Closing {
 
 /// A response's body on its way to the agent.
 pub(super) struct Relayed {
-    inner: Incoming,
+    inner: Unechoed<Incoming>,
     standing: Standing,
     ended: bool,
     closing: Option<Closing>,
@@ -40,7 +41,7 @@ pub(super) struct Relayed {
 }
 
 impl Relayed {
-    pub(super) fn new(inner: Incoming, standing: Standing, closing: Closing) -> Self {
+    pub(super) fn new(inner: Unechoed<Incoming>, standing: Standing, closing: Closing) -> Self {
         Self { inner, standing, ended: false, closing: Some(closing), quiet: None }
     }
 

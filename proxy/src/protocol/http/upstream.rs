@@ -1,6 +1,7 @@
 //! The world's side of an exchange: a connection from the pool or a new one, and the request on it.
 
 use super::Inner;
+use super::credential::Injection;
 use super::expect::Leave;
 use super::headers;
 use super::leftover::Leftover;
@@ -10,6 +11,7 @@ use super::raw::line::Lines;
 use super::raw::marked::Marked;
 use super::resend::{Lent, Unprocessed, unprocessed};
 use super::target::Target;
+use crate::credential::Secret;
 use crate::gate::{Allowed, Permit, Recorded, Route};
 use crate::protocol::relay::quiet;
 use crate::refusal::Refusal;
@@ -57,6 +59,8 @@ pub(super) struct Cleared<'a> {
     pub(super) recorded: &'a Recorded,
     /// The agent waits for leave to send the body.
     pub(super) leave: Option<Leave>,
+    /// Added as the request is sent.
+    pub(super) credential: Option<Injection>,
 }
 
 /// A request that was answered, and the connection that it was answered on.
@@ -64,6 +68,8 @@ pub(super) struct Sent {
     pub(super) response: Response<Incoming>,
     pub(super) upstream: Upstream,
     pub(super) key: Key,
+    /// What was added to the request, and must not be in what comes.
+    pub(super) secret: Option<Arc<Secret>>,
 }
 
 /// What became of one attempt.
@@ -134,7 +140,12 @@ impl Inner {
             };
             cleared.allowed.dialled(upstream.address);
             match self.attempt(&mut upstream, head, body, cleared).await {
-                Attempt::Answered(response) => return Ok(Sent { response, upstream, key }),
+                Attempt::Answered(mut response) => {
+                    let credential = cleared.credential.as_ref();
+                    credential.map_or(Ok(()), |it| it.mask_head(&mut response))?;
+                    let secret = credential.map(|it| it.secret.clone());
+                    return Ok(Sent { response, upstream, key, secret });
+                }
                 Attempt::Unprocessed(again) => (head, body) = *again,
                 Attempt::Failed(refusal) => return Err(refusal),
             }
@@ -163,6 +174,9 @@ impl Inner {
         let (target, version) = (cleared.target, upstream.version());
         if headers::address(&mut request, target, &self.origin, version).is_err() {
             return Attempt::Failed(Refusal::Malformed("the request makes no URI"));
+        }
+        if let Some(Err(refusal)) = cleared.credential.as_ref().map(|it| it.put(&mut request)) {
+            return Attempt::Failed(refusal);
         }
         self.expecting(&mut request, cleared);
         let sent = tokio::select! {

@@ -151,7 +151,7 @@ impl Policies {
         let mut some = false;
         for rule in rules {
             some |= rule.tls == TlsMode::Passthrough;
-            if rule.effect == Effect::Deny || rule.content.is_some() {
+            if rule.effect == Effect::Deny || rule.content.is_some() || !rule.masks.is_empty() {
                 return false;
             }
         }

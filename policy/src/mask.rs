@@ -3,6 +3,7 @@
 use crate::detect::Set;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// One entry of a rule's `mask`, as written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,11 +87,11 @@ pub struct Mask {
 
 impl Mask {
     /// Whether what was masked by `others` was masked by this too.
-    pub fn is_held_to_by(&self, direction: Direction, others: &[std::sync::Arc<Self>]) -> bool {
-        !self.direction.covers(direction)
-            || self.set.names().all(|name| {
-                let has = |other: &std::sync::Arc<Self>| other.set.names().any(|one| one == name);
-                others.iter().any(has)
+    pub fn is_held_to_by(&self, others: &[Arc<Self>]) -> bool {
+        self.set.names().all(|name| {
+            others.iter().any(|other| {
+                other.direction.covers(self.direction) && other.set.names().any(|one| one == name)
             })
+        })
     }
 }

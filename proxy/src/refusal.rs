@@ -26,6 +26,8 @@ pub enum Refusal {
     Content { code: Code, rule: Option<String>, reason: String },
     #[error("the body cannot be decoded ({0}) and a rule requires that it be read")]
     Encoding(String),
+    #[error("the server's answer cannot be masked ({0}) and a rule requires that it be")]
+    Unmaskable(String),
     #[error("what follows a WebSocket upgrade cannot be read, and a rule requires that it be")]
     Uninspectable,
     #[error("the TLS server name is not the name that this address was given for")]
@@ -91,7 +93,7 @@ impl Refusal {
     pub fn code(&self) -> Code {
         match self {
             Self::Denied { code, .. } | Self::Content { code, .. } => *code,
-            Self::Encoding(_) | Self::Uninspectable => Code::Encoding,
+            Self::Encoding(_) | Self::Unmaskable(_) | Self::Uninspectable => Code::Encoding,
             Self::SniMismatch | Self::SniMissing | Self::EncryptedHello | Self::HostMismatch => {
                 Code::HostMismatch
             }
@@ -150,6 +152,9 @@ impl Refusal {
                  renaming it does not help: all of it is decoded and read."
             }
             Self::Encoding(_) => "Send the body as it is, or in a common encoding that is whole.",
+            Self::Unmaskable(_) => {
+                "Ask for the answer whole, in a common encoding: what it holds is masked by a rule."
+            }
             Self::Uninspectable => "Use plain requests instead of a WebSocket.",
             Self::SniMismatch | Self::SniMissing | Self::EncryptedHello | Self::HostMismatch => {
                 "Resolve the name, connect to the address you are given, and use that one name in \

@@ -9,6 +9,7 @@ use crate::refusal::Refusal;
 use crate::state::{Active, PolicyState};
 use exeat_content::{Found, What};
 use exeat_policy::content::Content;
+use exeat_policy::mask::Mask;
 use exeat_policy::normal::Host;
 use exeat_policy::{Code, Decision, Verdict};
 use std::net::SocketAddr;
@@ -126,6 +127,11 @@ impl Allowed {
     /// What must not be in what the agent sends.
     pub fn content(&self) -> &[Arc<Content>] {
         &self.decision.obligations.deny
+    }
+
+    /// What is masked in bodies. Nothing where policies only observe.
+    pub fn masks(&self) -> &[Arc<Mask>] {
+        if self.observing() { &[] } else { &self.decision.obligations.mask }
     }
 
     /// Everything passes, and what would have been refused is only recorded.

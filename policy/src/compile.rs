@@ -256,7 +256,9 @@ fn check_tls(
             "write the resource as https:// and a name",
         ));
     }
-    let unread = pattern.path.is_some() || !rule.methods.is_empty() || rule.reads_content()
+    let unread = pattern.path.is_some()
+        || !rule.methods.is_empty()
+        || rule.reads_content()
         || !rule.mask.is_empty();
     if unread {
         errors.push(error(

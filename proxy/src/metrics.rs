@@ -139,8 +139,16 @@ impl ProxyMetrics {
         let r = &registry;
         let counter = |name: &str, help: &str| register_int_counter_with_registry!(name, help, r);
         let gauge = |name: &str, help: &str| register_int_gauge_with_registry!(name, help, r);
-        let Families { decisions, denied, bytes, questions, snapshots, client_tls, malformed, masked } =
-            Families::new(r)?;
+        let Families {
+            decisions,
+            denied,
+            bytes,
+            questions,
+            snapshots,
+            client_tls,
+            malformed,
+            masked,
+        } = Families::new(r)?;
         let metrics = Self {
             decisions: every_decision(&decisions),
             denied: Action::ALL

@@ -44,13 +44,7 @@ enum Data<'c> {
 const DATA: &[u8] = b"data:";
 
 impl<'c> Events<'c> {
-    pub(super) fn push(
-        &mut self,
-        bytes: &[u8],
-        at: u64,
-        cx: &mut Cx<'c>,
-        joins: &mut Joins<'c>,
-    ) {
+    pub(super) fn push(&mut self, bytes: &[u8], at: u64, cx: &mut Cx<'c>, joins: &mut Joins<'c>) {
         let mut done = 0;
         while let Some(&byte) = bytes.get(done) {
             let here = at + done as u64;

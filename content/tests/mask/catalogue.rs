@@ -17,7 +17,9 @@ fn placeholders_are_not_found_again() {
                 for (kind, body) in [("text/plain", value.clone()), ("application/json", json)] {
                     let media = Media::of(kind);
                     match run(&masks, &media, [body.as_bytes()]) {
-                        Err(error) => failed.push(format!("{} {with:?} {kind}: {error}", detector.name)),
+                        Err(error) => {
+                            failed.push(format!("{} {with:?} {kind}: {error}", detector.name))
+                        }
                         Ok(out) if out == body.as_bytes() => {
                             failed.push(format!("{} {with:?} {kind}: not masked", detector.name));
                         }

@@ -2,6 +2,7 @@
 
 use crate::support::{CARD, cards, run};
 use exeat_content::{Decoder, Limits, Masks, Media, Place, Sink, StreamId};
+use exeat_policy::detect::{Finder, Set};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -23,12 +24,20 @@ impl Sink for Texts {
     fn close(&mut self, _: StreamId, _: &Place<'_>) {}
 }
 
-fn holds(media: &Media, body: &[u8], value: &str) -> bool {
+/// Whether a detector finds something in what the body stands for.
+fn holds(media: &Media, body: &[u8]) -> bool {
     let mut texts = Texts::default();
     let mut decoder = Decoder::new(media, Limits::default());
     decoder.push(body, &mut texts).unwrap();
     decoder.finish(&mut texts).unwrap();
-    texts.0.values().any(|text| memchr::memmem::find(text, value.as_bytes()).is_some())
+    let set = Set::compile(&["credit-card", "us-ssn"], &[]).unwrap();
+    let mut found = false;
+    for text in texts.0.values() {
+        let mut finder = Finder::new(&set);
+        finder.push(text, &mut |_| found = true);
+        finder.finish(&mut |_| found = true);
+    }
+    found
 }
 
 fn cut(body: &[u8], cuts: &[prop::sample::Index]) -> Vec<Vec<u8>> {
@@ -88,7 +97,13 @@ fn body() -> impl Strategy<Value = (Media, Vec<u8>)> {
                 let field = |text: &String| {
                     let escaped: String = text
                         .bytes()
-                        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).into() } else { format!("%{b:02x}") })
+                        .map(|b| {
+                            if b.is_ascii_alphanumeric() {
+                                char::from(b).into()
+                            } else {
+                                format!("%{b:02x}")
+                            }
+                        })
                         .collect();
                     format!("f={escaped}")
                 };
@@ -105,7 +120,8 @@ fn body() -> impl Strategy<Value = (Media, Vec<u8>)> {
 fn masked(masks: &Masks, media: &Media, body: &[u8]) -> Option<Vec<u8>> {
     let out = run(masks, media, [body]);
     let kind = media.content_type.as_deref().unwrap();
-    let is_sequence = kind.ends_with("stream") || kind.ends_with("ndjson") || body.starts_with(b"[");
+    let is_sequence =
+        kind.ends_with("stream") || kind.ends_with("ndjson") || body.starts_with(b"[");
     if is_sequence { out.ok() } else { Some(out.unwrap()) }
 }
 
@@ -132,9 +148,7 @@ proptest! {
     fn no_value_is_left((media, body) in body()) {
         let masks = cards();
         let Some(out) = masked(&masks, &media, &body) else { return Ok(()) };
-        for value in [CARD, "4111-1111-1111-1111"] {
-            prop_assert!(!holds(&media, &out, &format!(" {value}")), "{}", String::from_utf8_lossy(&out));
-        }
+        prop_assert!(!holds(&media, &out), "{}", String::from_utf8_lossy(&out));
     }
 
     #[test]

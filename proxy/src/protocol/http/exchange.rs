@@ -269,7 +269,8 @@ impl Inner {
         let back = match masking {
             None => Back::AsItComes(incoming),
             Some(masking) => {
-                let answer = masked::answer(&mut parts, &method, incoming, masking, &self.http.memory);
+                let answer =
+                    masked::answer(&mut parts, &method, incoming, masking, &self.http.memory);
                 answer.inspect_err(|refusal| {
                     recorded.end(Ending { refusal: Some(refusal.clone()), ..ending.clone() });
                 })?

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use exeat_content::Media;
 use exeat_content::mask::masked_encoding;
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE,
-    RANGE,
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG,
+    IF_RANGE, RANGE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, response};
@@ -106,9 +106,7 @@ pub(super) enum Back {
 
 /// Whether an answer has a body (RFC 9110 §6.4.1).
 fn has_body(method: &Method, status: StatusCode) -> bool {
-    method != Method::HEAD
-        && status != StatusCode::NO_CONTENT
-        && status != StatusCode::NOT_MODIFIED
+    method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
 }
 
 /// Makes the response one whose body is masked.

@@ -97,6 +97,8 @@ def form_of_v2(record):
         return False
     if (unclean or cut is not None) and kind != "Restart":
         return False
+    if record.get("masked") is not None and kind != "Outcome":
+        return False
     durability = record.get("durability")
     return durability is None or kind == "Policy" and durability in DURABILITIES
 

@@ -2,6 +2,7 @@
 //! re-serialises them.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 mod borrowed;
 
@@ -68,6 +69,8 @@ pub struct Record {
     pub cut: Option<u64>,
     /// Of `Policy`: what an intent waits for from here on, one of [`DURABILITIES`].
     pub durability: Option<String>,
+    /// Of `Outcome`: how many values were masked, by `direction/detector`, as in `Response/credit-card`.
+    pub masked: Option<BTreeMap<String, u64>>,
 }
 
 /// What a record states.

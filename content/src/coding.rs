@@ -117,6 +117,20 @@ impl Codec {
         }
     }
 
+    /// The name of its coding.
+    pub(crate) fn name(&self) -> &'static str {
+        let coding = match self {
+            Self::Gzip(_) => Coding::Gzip,
+            Self::Deflate(_) => Coding::Deflate,
+            Self::Brotli(_) => Coding::Brotli,
+            Self::Zstd(_) => Coding::Zstd,
+            Self::AwsChunked(_) => Coding::AwsChunked,
+            Self::Base64(_) => Coding::Base64,
+            Self::Quoted(_) => Coding::Quoted,
+        };
+        coding.name()
+    }
+
     pub(crate) fn push(
         &mut self,
         input: &[u8],

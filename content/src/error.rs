@@ -37,6 +37,8 @@ pub enum Why {
     Protocol,
     #[error("has a message that is too long")]
     MessageTooLong,
+    #[error("cannot be masked")]
+    Unmaskable,
 }
 
 impl DecodeError {

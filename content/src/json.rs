@@ -7,6 +7,7 @@
 mod escape;
 mod path;
 
+pub(crate) use escape::Escape;
 pub(crate) use path::Path;
 
 use crate::error::DecodeError;
@@ -16,11 +17,10 @@ use crate::place::{Place, Step};
 use crate::plan::Plan;
 use crate::sink::Ctx;
 use crate::start::is_space;
-use escape::Escape;
 use memchr::memchr2;
 
 /// Deepest nesting of arrays and objects: what parsers take by default.
-const MAX_NESTING: usize = 128;
+pub(crate) const MAX_NESTING: usize = 128;
 /// Text of a string that is collected before it is given on, so that escapes cost no call each.
 const BUFFER: usize = 1 << 10;
 

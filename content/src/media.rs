@@ -72,6 +72,21 @@ impl Media {
         })
     }
 
+    /// Whether it is a sequence of JSON texts, each in a line.
+    pub(crate) fn is_lines(&self) -> bool {
+        let value = self.content_type.as_deref().unwrap_or_default();
+        let essence = value.split([';', ',']).next().unwrap_or("").trim().to_ascii_lowercase();
+        matches!(
+            essence.as_str(),
+            "application/x-ndjson"
+                | "application/ndjson"
+                | "application/jsonl"
+                | "application/x-jsonlines"
+                | "application/json-seq"
+                | "application/stream+json"
+        )
+    }
+
     /// In the order in which they were applied. `aws-chunked` frames what is sent and is the last,
     /// wherever it is listed.
     fn codings(&self) -> Result<Vec<Coding>, DecodeError> {

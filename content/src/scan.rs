@@ -28,7 +28,7 @@ const COMPRESSED: Limits = Limits { memory: 16 << 20, ..LIMITS };
 /// The same for a piece of a head.
 const HEAD: Limits = Limits { output_base: 1 << 20, ..LIMITS };
 
-fn limits(media: &Media) -> Limits {
+pub(crate) fn limits(media: &Media) -> Limits {
     if media.is_compressed() { COMPRESSED } else { LIMITS }
 }
 

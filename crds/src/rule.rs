@@ -2,11 +2,11 @@
 
 use crate::{Credential, RecordType};
 use exeat_policy::limits::{
-    MAX_BODY_PATTERN, MAX_BODY_PATTERNS, MAX_DETECTOR, MAX_DETECTORS, MAX_METHOD, MAX_METHODS,
-    MAX_PATTERNS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_TYPES, METHOD_PATTERN,
+    MAX_BODY_PATTERN, MAX_BODY_PATTERNS, MAX_DETECTOR, MAX_DETECTORS, MAX_MASKS, MAX_METHOD,
+    MAX_METHODS, MAX_PATTERNS, MAX_REASON, MAX_RESOURCE, MAX_RULE_NAME, MAX_TYPES, METHOD_PATTERN,
     RULE_NAME_PATTERN,
 };
-use exeat_policy::{action, source};
+use exeat_policy::{action, mask, source};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("!has(self.denyBodyPatterns) || size(self.denyBodyPatterns) == 0 || self.effect == 'Allow'").message("denyBodyPatterns narrow an Allow: a Deny refuses whatever the body is, so remove them or set effect to Allow"),
     validation = Rule::new("!has(self.denyPatterns) || size(self.denyPatterns) == 0 || (self.action == 'network.request' && self.effect == 'Allow')").message("denyPatterns narrow an Allow of network.request, the only rules whose content is read: move them to such a rule"),
     validation = Rule::new("!has(self.denyDetectors) || size(self.denyDetectors) == 0 || (self.action == 'network.request' && self.effect == 'Allow')").message("denyDetectors narrow an Allow of network.request, the only rules whose content is read: move them to such a rule"),
+    validation = Rule::new("!has(self.mask) || size(self.mask) == 0 || (self.action == 'network.request' && self.effect == 'Allow')").message("masks belong to an Allow of network.request, the only rules whose content is read: move mask to such a rule"),
+    validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || !has(self.mask) || size(self.mask) == 0").message("tls: Passthrough is not read, so nothing in it can be masked: remove mask, or set tls to Intercept"),
     validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || (self.action == 'network.request' && self.effect == 'Allow' && self.resource.startsWith('https://'))").message("tls: Passthrough belongs to an Allow of network.request whose resource begins with https://: TLS of a network.connect rule passes through anyway"),
     validation = Rule::new("!has(self.tls) || self.tls != 'Passthrough' || (!(has(self.methods) && size(self.methods) > 0) && !(has(self.denyBodyPatterns) && size(self.denyBodyPatterns) > 0) && !(has(self.denyPatterns) && size(self.denyPatterns) > 0) && !(has(self.denyDetectors) && size(self.denyDetectors) > 0))").message("tls: Passthrough is not read, so methods, denyBodyPatterns, denyPatterns and denyDetectors cannot be held to: remove them, or set tls to Intercept"),
     validation = Rule::new("!has(self.credential) || (self.action == 'network.request' && self.effect == 'Allow' && self.resource.matches('^https://[^*/:]+(:[0-9]+)?(/.*)?$') && (!has(self.tls) || self.tls == 'Intercept'))").message("a credential belongs to an Allow of network.request whose resource is https:// and one host, such as https://api.example.com/**, and whose tls is Intercept"),
@@ -78,6 +80,11 @@ pub struct Rule {
         inner(length(min = 1, max = MAX_DETECTOR), regex(pattern = RULE_NAME_PATTERN))
     )]
     pub deny_detectors: Vec<String>,
+    /// What is masked in bodies that this rule allows, in what the server answers unless an entry says
+    /// otherwise. What cannot be masked, such as gRPC and WebSockets, is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_MASKS))]
+    pub mask: Vec<Mask>,
     /// What becomes of the host's TLS. Intercept: it is terminated, and every request is decided.
     /// Passthrough: it passes as it is, held to its server name alone, for clients that pin
     /// certificates or present their own; in an Allow of https:// and a name, without path,
@@ -89,6 +96,89 @@ pub struct Rule {
     /// AgentPolicy, of https:// and one host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<Credential>,
+}
+
+/// What is masked, where, and with what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Mask {
+    /// Names of detectors, such as credit-card; `exeat detectors list` shows them.
+    #[schemars(
+        length(min = 1, max = MAX_DETECTORS),
+        inner(length(min = 1, max = MAX_DETECTOR), regex(pattern = RULE_NAME_PATTERN))
+    )]
+    pub detectors: Vec<String>,
+    /// Response: what the server answers. Request: what the agent sends. Both.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub direction: MaskDirection,
+    /// Placeholder: [exeat:credit-card]. Partial: the last four characters, but never more than half of
+    /// them. Hash: a placeholder with a hash under the pod's own key, so that equal values stay equal.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub with: MaskWith,
+    /// What becomes of numbers in JSON. Keep: numbers of the same length, with other digits. String: what
+    /// `with` says, as a string.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub numbers: MaskNumbers,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Which bodies are masked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum MaskDirection {
+    /// What the agent sends.
+    Request,
+    /// What the server answers.
+    #[default]
+    Response,
+    /// Either.
+    Both,
+}
+
+/// What stands in place of a value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum MaskWith {
+    /// The detector's name in brackets.
+    #[default]
+    Placeholder,
+    /// The end of the value.
+    Partial,
+    /// The detector's name and a keyed hash.
+    Hash,
+}
+
+/// What becomes of numbers in JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum MaskNumbers {
+    /// They stay numbers.
+    #[default]
+    Keep,
+    /// They become strings.
+    String,
+}
+
+impl From<&Mask> for mask::MaskSource {
+    fn from(mask: &Mask) -> Self {
+        Self {
+            detectors: mask.detectors.clone(),
+            direction: match mask.direction {
+                MaskDirection::Request => mask::Direction::Request,
+                MaskDirection::Response => mask::Direction::Response,
+                MaskDirection::Both => mask::Direction::Both,
+            },
+            with: match mask.with {
+                MaskWith::Placeholder => mask::With::Placeholder,
+                MaskWith::Partial => mask::With::Partial,
+                MaskWith::Hash => mask::With::Hash,
+            },
+            numbers: match mask.numbers {
+                MaskNumbers::Keep => mask::Numbers::Keep,
+                MaskNumbers::String => mask::Numbers::String,
+            },
+        }
+    }
 }
 
 /// What becomes of a host's TLS.
@@ -166,6 +256,7 @@ impl From<&Rule> for source::RuleSource {
             deny_body_patterns: rule.deny_body_patterns.clone(),
             deny_patterns: rule.deny_patterns.clone(),
             deny_detectors: rule.deny_detectors.clone(),
+            mask: rule.mask.iter().map(Into::into).collect(),
             tls: match rule.tls {
                 Tls::Intercept => source::TlsMode::Intercept,
                 Tls::Passthrough => source::TlsMode::Passthrough,

@@ -20,6 +20,7 @@ use std::sync::Arc;
 mod credential;
 
 pub(crate) use credential::credential_of;
+mod mask;
 
 /// Actions of the design that this version does not decide.
 const LATER: [&str; 3] = ["shell.exec", "postgres.query", "ssh.exec"];
@@ -148,6 +149,7 @@ fn compile_rule(
     let methods = check_methods(rule, action, path, &mut errors);
     let types = check_types(rule, action, path, &mut errors);
     let content = check_content(rule, action, path, &mut errors);
+    let masks = mask::check_masks(rule, action, path, &mut errors);
     let pattern = ResourcePattern::parse(&rule.resource, action, rule.effect);
     if let Ok(pattern) = &pattern {
         check_tls(rule, action, pattern, path, &mut errors);
@@ -171,6 +173,7 @@ fn compile_rule(
             types,
             reason: rule.reason.as_deref().map(Arc::from),
             content,
+            masks,
             tls: rule.tls,
             credential,
         }),
@@ -265,13 +268,16 @@ fn check_tls(
             "write the resource as https:// and a name",
         ));
     }
-    let unread = pattern.path.is_some() || !rule.methods.is_empty() || rule.reads_content();
+    let unread = pattern.path.is_some()
+        || !rule.methods.is_empty()
+        || rule.reads_content()
+        || !rule.mask.is_empty();
     if unread {
         errors.push(error(
             &path,
             "what passes through is not read, so paths, methods and contents cannot be held to"
                 .into(),
-            "remove the path, methods and what is denied of the content, or set tls to Intercept",
+            "remove the path, methods, masks and what is denied of the content, or set tls to Intercept",
         ));
     }
 }

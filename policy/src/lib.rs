@@ -20,6 +20,7 @@ mod glob;
 mod index;
 mod intent;
 pub mod limits;
+pub mod mask;
 mod network;
 pub mod normal;
 mod obligations;

@@ -35,6 +35,9 @@ pub const MAX_BODY_PATTERN: usize = 512;
 /// Most patterns of one rule that may be nowhere in a request. Each is as long as a body pattern.
 pub const MAX_PATTERNS: usize = 64;
 
+/// Most entries of a rule's `mask`.
+pub const MAX_MASKS: usize = 16;
+
 /// Most detectors of one rule, and the longest name of one.
 pub const MAX_DETECTORS: usize = 256;
 pub const MAX_DETECTOR: usize = 63;

@@ -2,12 +2,13 @@
 
 use crate::content::Content;
 use crate::credential::Credential;
+use crate::mask::Mask;
 use crate::rule::Rule;
 use std::sync::Arc;
 
 /// The obligations of every rule that matched, together; none of them lifts another.
 ///
-/// Masks, the terms of an approval, recording and limits become fields here as soon as
+/// The terms of an approval, recording and limits become fields here as soon as
 /// the schema has them. Callers read the fields that they carry out, and only [`Default`] makes an
 /// empty value, so that a new field changes no caller.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,8 @@ pub struct Obligations {
     pub deny: Vec<Arc<Content>>,
     /// The credentials of the rules, one of each. Two contradict one another.
     credentials: Vec<Arc<Credential>>,
+    /// What is masked in bodies. Empty: they pass as they are.
+    pub mask: Vec<Arc<Mask>>,
 }
 
 impl Obligations {
@@ -24,6 +27,11 @@ impl Obligations {
     pub(crate) fn add(&mut self, rule: &Rule) {
         if let Some(credential) = &rule.credential {
             self.add_credential(credential);
+        }
+        for mask in &rule.masks {
+            if !self.mask.iter().any(|have| Arc::ptr_eq(have, mask)) {
+                self.mask.push(Arc::clone(mask));
+            }
         }
         let Some(content) = &rule.content else { return };
         // A rule may match under several readings.

@@ -4,6 +4,7 @@
 use crate::action::{Action, Effect};
 use crate::content::Content;
 use crate::credential::Credential;
+use crate::mask::Mask;
 use crate::pattern::ResourcePattern;
 use crate::record_type::RecordType;
 use crate::source::{PolicyRef, Tier, TlsMode};
@@ -55,6 +56,8 @@ pub struct Rule {
     pub types: Vec<RecordType>,
     pub reason: Option<Arc<str>>,
     pub content: Option<Arc<Content>>,
+    /// What is masked in what it allows.
+    pub masks: Vec<Arc<Mask>>,
     pub tls: TlsMode,
     pub credential: Option<Arc<Credential>>,
 }

@@ -4,6 +4,7 @@
 
 use crate::action::Effect;
 use crate::credential::PlaceholderUse;
+use crate::mask::MaskSource;
 use serde::{Deserialize, Serialize};
 
 /// Which custom resource a policy came from.
@@ -91,6 +92,8 @@ pub struct RuleSource {
     /// Names of the catalogue ([`crate::detect`]). Text, as `action` is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny_detectors: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mask: Vec<MaskSource>,
     #[serde(default, skip_serializing_if = "TlsMode::is_default")]
     pub tls: TlsMode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,6 +125,7 @@ impl RuleSource {
             deny_body_patterns: Vec::new(),
             deny_patterns: Vec::new(),
             deny_detectors: Vec::new(),
+            mask: Vec::new(),
             tls: TlsMode::Intercept,
             credential: None,
         }

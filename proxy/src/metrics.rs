@@ -3,6 +3,7 @@
 
 use crate::tls::ClientFault;
 use exeat_policy::action::Action;
+use exeat_policy::mask::Direction;
 use exeat_policy::{Code, RecordType, Verdict};
 use prometheus::{
     IntCounter, IntCounterVec, IntGauge, Opts, Registry, register_int_counter_vec_with_registry,
@@ -39,6 +40,7 @@ pub struct ProxyMetrics {
     snapshots: IntCounterVec,
     client_tls: IntCounterVec,
     malformed: IntCounterVec,
+    masked: IntCounterVec,
 }
 
 /// What a peer spoke wrongly.
@@ -88,6 +90,7 @@ struct Families {
     snapshots: IntCounterVec,
     client_tls: IntCounterVec,
     malformed: IntCounterVec,
+    masked: IntCounterVec,
 }
 
 impl Families {
@@ -119,6 +122,11 @@ impl Families {
                 "Messages of the agent that break the protocol they are in.",
                 &["protocol"],
             )?,
+            masked: family(
+                "exeat_proxy_masked_total",
+                "Values that were masked, by detector and by direction.",
+                &["detector", "direction"],
+            )?,
         })
     }
 }
@@ -131,8 +139,16 @@ impl ProxyMetrics {
         let r = &registry;
         let counter = |name: &str, help: &str| register_int_counter_with_registry!(name, help, r);
         let gauge = |name: &str, help: &str| register_int_gauge_with_registry!(name, help, r);
-        let Families { decisions, denied, bytes, questions, snapshots, client_tls, malformed } =
-            Families::new(r)?;
+        let Families {
+            decisions,
+            denied,
+            bytes,
+            questions,
+            snapshots,
+            client_tls,
+            malformed,
+            masked,
+        } = Families::new(r)?;
         let metrics = Self {
             decisions: every_decision(&decisions),
             denied: Action::ALL
@@ -187,6 +203,7 @@ impl ProxyMetrics {
             snapshots,
             client_tls,
             malformed,
+            masked,
             registry,
         };
         metrics.begin_at_zero();
@@ -202,6 +219,11 @@ impl ProxyMetrics {
         }
         for spoken in Spoken::ALL {
             self.malformed.with_label_values(&[spoken.as_str()]);
+        }
+        for detector in exeat_policy::detect::all() {
+            for direction in [Direction::Request, Direction::Response] {
+                self.masked.with_label_values(&[detector.name, direction.as_str()]);
+            }
         }
         self.acknowledged_seq.set(-1);
         self.snapshot_age.set(-1);
@@ -226,6 +248,11 @@ impl ProxyMetrics {
     /// Counts a message that breaks its protocol.
     pub fn malformed(&self, spoken: Spoken) {
         self.malformed.with_label_values(&[spoken.as_str()]).inc();
+    }
+
+    /// Counts values that were masked. `detector` is one of the catalogue.
+    pub fn masked(&self, detector: &str, direction: &str, count: u64) {
+        self.masked.with_label_values(&[detector, direction]).inc_by(count);
     }
 
     /// Counts one DNS question.

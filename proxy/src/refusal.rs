@@ -34,6 +34,8 @@ pub enum Refusal {
     CredentialUnavailable { rule: Option<String>, why: &'static str },
     #[error("{0} holds the placeholder of a credential, which belongs elsewhere")]
     PlaceholderElsewhere(String),
+    #[error("the server's answer cannot be masked ({0}) and a rule requires that it be")]
+    Unmaskable(String),
     #[error("what follows a WebSocket upgrade cannot be read, and a rule requires that it be")]
     Uninspectable,
     #[error("the TLS server name is not the name that this address was given for")]
@@ -104,7 +106,10 @@ impl Refusal {
             Self::CredentialRequired { .. } => Code::CredentialRequired,
             Self::CredentialUnavailable { .. } => Code::CredentialUnavailable,
             Self::PlaceholderElsewhere(_) => Code::PlaceholderElsewhere,
-            Self::Encoding(_) | Self::Uninspectable | Self::UpstreamEncoded => Code::Encoding,
+            Self::Encoding(_)
+            | Self::Unmaskable(_)
+            | Self::Uninspectable
+            | Self::UpstreamEncoded => Code::Encoding,
             Self::SniMismatch | Self::SniMissing | Self::EncryptedHello | Self::HostMismatch => {
                 Code::HostMismatch
             }
@@ -178,6 +183,9 @@ impl Refusal {
                  worth nothing anywhere else, and each attempt is reported."
             }
             Self::Encoding(_) => "Send the body as it is, or in a common encoding that is whole.",
+            Self::Unmaskable(_) => {
+                "Ask for the answer whole, in a common encoding: what it holds is masked by a rule."
+            }
             Self::Uninspectable => "Use plain requests instead of a WebSocket.",
             Self::SniMismatch | Self::SniMissing | Self::EncryptedHello | Self::HostMismatch => {
                 "Resolve the name, connect to the address you are given, and use that one name in \

@@ -4,6 +4,7 @@
 use super::{Genesis, Kind, RECORD_VERSION, Record};
 use crate::chain::{ChainError, MAX_RECORD_BYTES};
 use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// The borrowed form of [`Record`], field by field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,6 +59,8 @@ pub struct RecordRef<'a> {
     pub cut: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub durability: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masked: Option<&'a BTreeMap<String, u64>>,
 }
 
 impl<'a> RecordRef<'a> {
@@ -90,6 +93,7 @@ impl<'a> RecordRef<'a> {
             unclean: false,
             cut: None,
             durability: None,
+            masked: None,
         }
     }
 
@@ -148,6 +152,7 @@ impl<'a> RecordRef<'a> {
             unclean: self.unclean,
             cut: self.cut,
             durability: owned(self.durability),
+            masked: self.masked.cloned(),
         }
     }
 }
@@ -181,6 +186,7 @@ impl<'a> From<&'a Record> for RecordRef<'a> {
             unclean: record.unclean,
             cut: record.cut,
             durability: record.durability.as_deref(),
+            masked: record.masked.as_ref(),
         }
     }
 }
@@ -228,6 +234,7 @@ mod tests {
         fn records()(
             texts in texts(),
             numbers in (number(), number(), number(), number(), number(), number()),
+            masked in prop::option::of(prop::collection::btree_map("\\PC{0,4}", any::<u64>(), 0..3)),
             v in 1..=RECORD_VERSION,
             status in prop::option::of(any::<u16>()),
             unclean in any::<bool>(),
@@ -247,7 +254,7 @@ mod tests {
             });
             Record {
                 v, kind, status, unclean, until, genesis, id: numbers.0, bytes_out: numbers.1,
-                bytes_in: numbers.2, duration_ms: numbers.3, count: numbers.4, cut: numbers.5,
+                bytes_in: numbers.2, duration_ms: numbers.3, count: numbers.4, cut: numbers.5, masked,
                 ..texts
             }
         }
@@ -269,6 +276,7 @@ mod tests {
 
     #[test]
     fn fields_are_written_in_the_order_of_the_document() {
+        let masked = BTreeMap::from([("Response/iban".to_owned(), 6)]);
         let record = RecordRef {
             id: Some(7),
             action: Some("network.request"),
@@ -292,6 +300,7 @@ mod tests {
             unclean: true,
             cut: Some(5),
             durability: Some("Spooled"),
+            masked: Some(&masked),
             ..RecordRef::new(Kind::Intent, TIME)
         };
         let mut bytes = Vec::new();
@@ -303,7 +312,8 @@ mod tests {
             r#""rule":"Guardrail//p/r","code":"Rule","reason":"because","policy":"sha256:01","#,
             r#""address":"192.0.2.1:443","status":200,"bytesOut":1,"bytesIn":2,"#,
             r#""bodyDigest":"sha256:02","durationMs":3,"count":4,"#,
-            r#""until":"2026-01-02T03:04:05.678Z","unclean":true,"cut":5,"durability":"Spooled"}"#,
+            r#""until":"2026-01-02T03:04:05.678Z","unclean":true,"cut":5,"durability":"Spooled","#,
+            r#""masked":{"Response/iban":6}}"#,
         );
         assert_eq!(std::str::from_utf8(&bytes).unwrap(), expected);
     }

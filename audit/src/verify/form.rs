@@ -23,6 +23,7 @@ pub fn read_record(text: &str) -> Result<Record, String> {
     if record.v == 1 {
         // These fields did not exist, and readers ignore what they do not know.
         (record.until, record.unclean, record.cut, record.durability) = (None, false, None, None);
+        record.masked = None;
     } else {
         check_form(&record)?;
     }
@@ -48,6 +49,9 @@ fn check_form(record: &Record) -> Result<(), String> {
     }
     if (record.unclean || record.cut.is_some()) && record.kind != Kind::Restart {
         return Err("only a Restart is unclean".to_owned());
+    }
+    if record.masked.is_some() && record.kind != Kind::Outcome {
+        return Err("only an Outcome says what was masked".to_owned());
     }
     match &record.durability {
         Some(_) if record.kind != Kind::Policy => Err("only a Policy has a durability".to_owned()),

@@ -44,6 +44,11 @@ impl Path {
         self.frames.len()
     }
 
+    /// Whether the text that is read is an array.
+    pub(crate) fn is_in_array(&self) -> bool {
+        self.frames.first().is_some_and(|frame| !frame.object)
+    }
+
     /// An array or an object begins.
     pub(crate) fn enter(&mut self, object: bool) -> bool {
         if !self.value() {

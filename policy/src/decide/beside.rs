@@ -162,7 +162,8 @@ impl Policies {
         let mut some = false;
         for rule in rules {
             some |= rule.tls == TlsMode::Passthrough;
-            if rule.effect == Effect::Deny || rule.content.is_some() || rule.credential.is_some() {
+            let reads = rule.content.is_some() || !rule.masks.is_empty();
+            if rule.effect == Effect::Deny || reads || rule.credential.is_some() {
                 return false;
             }
         }

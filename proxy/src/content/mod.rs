@@ -9,7 +9,10 @@
 //! Held bytes of all requests share the process's [`Memory`]; who finds it full is refused after a while.
 //! Trailers are dropped: they would leave behind the body, unread.
 
+mod mask;
 mod messages;
+
+pub use mask::{DIGESTS, Masking, Tally};
 
 use crate::refusal::{Refusal, brief};
 use crate::wire::{Memory, NoRoom, Room};

@@ -5,6 +5,7 @@
 //! comes, so there is exactly one and no byte passes behind it.
 
 use super::{Allowed, Counts, Decided, Endpoint, Gate};
+use crate::content::Tally;
 use crate::metrics::ProxyMetrics;
 use crate::refusal::Refusal;
 use crate::spool::{AuditLog, IntentId, now};
@@ -14,6 +15,7 @@ use exeat_policy::pattern::Scheme;
 use exeat_policy::rule::RuleRef;
 use exeat_policy::{Code, Verdict};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -78,6 +80,8 @@ struct Open {
     ending: OnceLock<Ending>,
     /// Why the body that went out was cut off: it tells more than what that led to.
     cut: OnceLock<Refusal>,
+    /// What was masked.
+    masked: OnceLock<Tally>,
 }
 
 /// How an intent ended.
@@ -130,6 +134,7 @@ impl Gate {
             counts: Counts::default(),
             ending: OnceLock::new(),
             cut: OnceLock::new(),
+            masked: OnceLock::new(),
         }));
         if journal.audit.durable(id).await.is_err() {
             let refusal = fail();
@@ -277,6 +282,11 @@ impl Recorded {
         self.end(Ending { refusal: Some(refusal), ..Ending::default() });
     }
 
+    /// What is masked of it is counted here.
+    pub fn masks_into(&self, tally: Tally) {
+        let _ = self.0.masked.set(tally);
+    }
+
     /// The body that went out was cut off.
     pub fn cut_off(&self, refusal: Refusal) {
         let _ = self.0.cut.set(refusal);
@@ -300,7 +310,14 @@ impl Drop for Open {
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (time, reason) = (now(), refusal.as_ref().map(ToString::to_string));
         let address = ending.address.map(|address| address.to_string());
+        let totals = self.masked.get().map(Tally::totals).unwrap_or_default();
+        let mut masked = BTreeMap::new();
+        for ((direction, detector), count) in totals {
+            self.journal.metrics.masked(&detector, direction, count);
+            masked.insert(format!("{direction}/{detector}"), count);
+        }
         let record = RecordRef {
+            masked: Some(&masked).filter(|masked| !masked.is_empty()),
             status: ending.status,
             bytes_out: Some(bytes_out),
             bytes_in: Some(bytes_in),

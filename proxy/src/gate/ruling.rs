@@ -10,6 +10,7 @@ use crate::state::{Active, PolicyState};
 use exeat_content::Found;
 use exeat_policy::content::Content;
 use exeat_policy::credential::Credential;
+use exeat_policy::mask::Mask;
 use exeat_policy::normal::Host;
 use exeat_policy::{Code, Decision, Verdict};
 use std::net::SocketAddr;
@@ -137,6 +138,11 @@ impl Allowed {
     /// What finds a placeholder where it does not belong. Policies that observe look for none.
     pub fn placeholders(&self) -> &[Arc<Content>] {
         if self.observing() { &[] } else { self.active.placeholders.content() }
+    }
+
+    /// What is masked in bodies. Nothing where policies only observe.
+    pub fn masks(&self) -> &[Arc<Mask>] {
+        if self.observing() { &[] } else { &self.decision.obligations.mask }
     }
 
     /// Everything passes, and what would have been refused is only recorded.

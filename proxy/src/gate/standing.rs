@@ -9,6 +9,7 @@ use super::{Ask, Gate};
 use crate::refusal::Refusal;
 use crate::state::{Active, PolicyState};
 use exeat_policy::content::Content;
+use exeat_policy::mask::Mask;
 use exeat_policy::pattern::Scheme;
 use std::sync::{Arc, PoisonError};
 
@@ -18,10 +19,10 @@ pub enum Carries {
     /// Bytes that nobody reads. HTTP or TLS may be inside, passed as they are because requests
     /// under these schemes were not decided.
     Opaque(&'static [Scheme]),
-    /// What the agent sends in a request or a WebSocket, and what it was held to.
-    Sent(Vec<Arc<Content>>),
-    /// What the server answers.
-    Answer,
+    /// What the agent sends in a request or a WebSocket, and what it was held to and masked by.
+    Sent(Vec<Arc<Content>>, Vec<Arc<Mask>>),
+    /// What the server answers, and what it was masked by.
+    Answer(Vec<Arc<Mask>>),
 }
 
 /// Asks again whether an act that goes on is still allowed.
@@ -90,11 +91,12 @@ impl Carries {
                     !readable.iter().any(|as_| policies.intercepts(*as_, &to.host, to.port))
                 })
             }
-            Self::Sent(scanned) => {
+            Self::Sent(scanned, masked) => {
                 allowed.observing()
-                    || allowed.content().iter().all(|one| one.is_held_to_by(scanned))
+                    || (allowed.content().iter().all(|one| one.is_held_to_by(scanned))
+                        && allowed.masks().iter().all(|one| one.is_held_to_by(masked)))
             }
-            Self::Answer => true,
+            Self::Answer(masked) => allowed.masks().iter().all(|one| one.is_held_to_by(masked)),
         }
     }
 }

@@ -13,6 +13,7 @@ mod dns;
 mod endings;
 mod frames;
 mod http;
+mod masks;
 mod opaque;
 mod peak;
 mod records;

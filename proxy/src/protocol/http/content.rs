@@ -1,10 +1,11 @@
 //! What a request is held to by the content rules of the rules that allow it.
 
+use super::masked::media;
 use super::target::Target;
 use crate::content::{Framing, Refuse, Terms};
 use crate::gate::Allowed;
 use crate::refusal::{Refusal, brief};
-use exeat_content::{Found, Media, scan_head};
+use exeat_content::{Found, scan_head};
 use exeat_policy::content::Content;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -43,12 +44,6 @@ pub(super) fn refusal_of(allowed: &Allowed, found: &Found) -> Refusal {
     Refusal::PlaceholderElsewhere(brief(found.place.as_bytes()))
 }
 
-/// How the body says that it is to be read.
-fn media(parts: &Parts) -> Media {
-    let lines = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    Media::from_headers(lines)
-}
-
 /// gRPC (`PROTOCOL-HTTP2.md`) and the streams of Connect are messages.
 fn framing(parts: &Parts) -> Framing {
     let kind = parts.headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
@@ -65,7 +60,7 @@ pub(super) fn terms(parts: &Parts, allowed: &Allowed) -> Terms {
     Terms {
         rules: rules(allowed),
         strict: !allowed.content().is_empty(),
-        media: media(parts),
+        media: media(&parts.headers),
         framing: framing(parts),
         refuse: (!allowed.observing()).then(|| Box::new(refuse) as Refuse),
     }

@@ -8,22 +8,24 @@ use super::expect::Leave;
 use super::headers;
 use super::heads::FREE;
 use super::leftover::Leftover;
+use super::masked::Back;
 use super::outgoing::Outgoing;
 use super::relayed::{Closing, Relayed};
 use super::strict;
 use super::target::Target;
 use super::upstream::{Cleared, Sent, Way};
-use super::{Inner, problem, websocket};
-use crate::content::{Inspected, Matched, hold};
+use super::{Inner, masked, problem, websocket};
+use crate::content::{Inspected, Masking, Matched, Tally, hold};
 use crate::gate::{Allowed, Ask, Carries, Ending, Noted, Recorded, Subject};
 use crate::refusal::Refusal;
 use crate::wire::{NoRoom, Room};
 use bytes::Bytes;
 use exeat_policy::Code;
 use exeat_policy::action::Action;
+use exeat_policy::mask::Direction;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -63,13 +65,14 @@ async fn exchange(
     let upgrade = request.headers().contains_key(UPGRADE);
     let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
+    let (method, tally) = (parts.method.clone(), Tally::default());
     let room = session.room_for(&parts).await;
     let body = Leftover::new(body, parts.headers.contains_key(EXPECT));
     let read = room.as_ref().map_err(|NoRoom| Refusal::Overloaded);
     let (subject, decided) = match read.and_then(|_| session.read(&parts)) {
         Ok((target, ask)) => {
             let subject = session.subject_of(&parts, &target, &ask);
-            (subject, session.decide(&mut parts, target, ask, body).await)
+            (subject, session.decide(&mut parts, target, ask, body, &tally).await)
         }
         Err(refusal) => (session.subject(&parts), Err(refusal.into())),
     };
@@ -90,11 +93,16 @@ async fn exchange(
     let address = way.as_ref().ok().and_then(Way::address);
     let noted = Noted { address, ..noted };
     let recorded = session.http.gate.record(&allowed, &subject, noted).await?;
+    recorded.masks_into(tally.clone());
     body.belongs_to(&recorded);
     let length = announced(&parts, &body);
     // Over HTTP/2 nobody waits for an interim answer, and a body that was held was asked for here.
     let waits = parts.version == Version::HTTP_11 && parts.headers.contains_key(EXPECT);
     let leave = (waits && body.has_trailers() && !body.is_end_stream()).then(Leave::default);
+    let masking = Masking::of(allowed.masks(), Direction::Response, &tally);
+    if masking.is_some() {
+        masked::ask(&mut parts.headers);
+    }
     let head = headers::clean(parts, &target, length, body.has_trailers());
     let cleared =
         Cleared { target: &target, allowed: &allowed, recorded: &recorded, leave, credential };
@@ -106,7 +114,7 @@ async fn exchange(
     match sent {
         Ok(sent) => {
             let leave = cleared.leave;
-            session.relay(&target, upgrade, sent, &allowed, recorded, leave)
+            session.relay(&target, (method, upgrade), sent, &allowed, recorded, leave, masking)
         }
         Err(refusal) => {
             let refusal = recorded.why_cut_off().cloned().unwrap_or(refusal);
@@ -184,17 +192,24 @@ impl Inner {
         mut target: Target,
         ask: Ask,
         body: Leftover,
+        tally: &Tally,
     ) -> Result<Decided, Refused> {
         let gate = &self.http.gate;
         let allowed = gate
             .pass(ask)
             .await
             .map_err(|denied| Refused { refusal: denied.refusal, observed: denied.observed })?;
-        let recheck = |scanned| allowed.standing(gate, Carries::Sent(scanned));
+        let masks = allowed.masks();
+        let recheck = |scanned| allowed.standing(gate, Carries::Sent(scanned, masks.to_vec()));
         let refuse = |refusal| Refused { refusal, observed: allowed.observed() };
+        let masking = Masking::of(masks, Direction::Request, tally);
+        if target.websocket && !masks.is_empty() {
+            return Err(refuse(Refusal::Uninspectable));
+        }
         let values = &self.http.credentials;
         let credential = credential::take(parts, &mut target, &allowed, values).map_err(refuse)?;
-        if allowed.content().is_empty() && allowed.placeholders().is_empty() {
+        let reads = !allowed.content().is_empty() || !allowed.placeholders().is_empty();
+        if !reads && masking.is_none() {
             let body = if target.websocket {
                 Outgoing::empty()
             } else {
@@ -225,6 +240,9 @@ impl Inner {
             format!("Deny {code}")
         });
         let noted = Noted { body_digest: held.digest.take(), observed: would, ..Noted::default() };
+        if let Some(masking) = masking {
+            held = masked::held(held, masking, parts, &self.http.memory).await.map_err(refuse)?;
+        }
         // Where policies only observe, a match did not stop the body.
         let scanned = if allowed.observing() { &[] } else { allowed.content() };
         let body = Outgoing::inspected(held, recheck(scanned.to_vec()));
@@ -235,11 +253,12 @@ impl Inner {
     fn relay(
         self: &Arc<Self>,
         target: &Target,
-        upgrade: Option<OnUpgrade>,
+        (method, upgrade): (Method, Option<OnUpgrade>),
         sent: Sent,
         allowed: &Allowed,
         recorded: Recorded,
         leave: Option<Leave>,
+        masking: Option<Masking>,
     ) -> Result<Response<Either<Full<Bytes>, Relayed>>, Refusal> {
         let Sent { response, upstream, key, secret } = sent;
         let ending = Ending {
@@ -250,22 +269,32 @@ impl Inner {
         let gate = &self.http.gate;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             // Nothing of what follows is read.
-            let standing = allowed.standing(gate, Carries::Sent(Vec::new()));
+            let standing = allowed.standing(gate, Carries::Sent(Vec::new(), Vec::new()));
             return websocket::switch(self, target, upgrade, response, standing, recorded, ending)
                 .map(|response| response.map(|()| Either::Left(Full::default())));
         }
-        let standing = allowed.standing(gate, Carries::Answer);
+        let standing = allowed.standing(gate, Carries::Answer(allowed.masks().to_vec()));
         let (mut parts, incoming) = response.into_parts();
         headers::incoming(&mut parts.headers);
+        let incoming = Unechoed::new(incoming, secret);
+        let back = match masking {
+            None => Back::AsItComes(incoming),
+            Some(masking) => {
+                let answer =
+                    masked::answer(&mut parts, &method, incoming, masking, &self.http.memory);
+                answer.inspect_err(|refusal| {
+                    recorded.end(Ending { refusal: Some(refusal.clone()), ..ending.clone() });
+                })?
+            }
+        };
         if leave.as_ref().is_some_and(|leave| !leave.is_given()) {
             // The body is not asked for, so that nothing can follow it. A client that is not told
             // writes its next request to a connection that is about to be closed.
             parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let upstream = Some((key, upstream));
-        let incoming = Unechoed::new(incoming, secret);
         let closing = Closing { session: self.clone(), recorded, ending, upstream, leave };
-        let mut response = Response::new(Either::Right(Relayed::new(incoming, standing, closing)));
+        let mut response = Response::new(Either::Right(Relayed::new(back, standing, closing)));
         *response.status_mut() = parts.status;
         *response.headers_mut() = parts.headers;
         Ok(response)

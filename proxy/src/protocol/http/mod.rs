@@ -15,6 +15,7 @@ mod headers;
 mod heads;
 mod lanes;
 mod leftover;
+mod masked;
 mod outgoing;
 mod pool;
 mod problem;

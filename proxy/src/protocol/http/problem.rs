@@ -56,6 +56,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Overloaded | Refusal::Crowded | Refusal::AuditFailure => {
             StatusCode::SERVICE_UNAVAILABLE
         }
+        Refusal::Unmaskable(_) => StatusCode::BAD_GATEWAY,
         refusal if refusal.is_upstream() => StatusCode::BAD_GATEWAY,
         _ => StatusCode::FORBIDDEN,
     }

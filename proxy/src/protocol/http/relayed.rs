@@ -2,16 +2,15 @@
 //! end of it stated however it comes.
 
 use super::Inner;
-use super::echo::Unechoed;
 use super::expect::Leave;
 use super::headers;
+use super::masked::Back;
 use super::pool::{Key, Sender, Upstream};
 use crate::gate::{Ending, Recorded, Standing};
 use crate::protocol::relay::quiet;
 use crate::refusal::Refusal;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,7 +31,7 @@ pub(super) struct Closing {
 
 /// A response's body on its way to the agent.
 pub(super) struct Relayed {
-    inner: Unechoed<Incoming>,
+    inner: Back,
     standing: Standing,
     ended: bool,
     closing: Option<Closing>,
@@ -41,7 +40,7 @@ pub(super) struct Relayed {
 }
 
 impl Relayed {
-    pub(super) fn new(inner: Unechoed<Incoming>, standing: Standing, closing: Closing) -> Self {
+    pub(super) fn new(inner: Back, standing: Standing, closing: Closing) -> Self {
         Self { inner, standing, ended: false, closing: Some(closing), quiet: None }
     }
 
@@ -69,7 +68,7 @@ impl Body for Relayed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) else {
+        let Poll::Ready(frame) = this.inner.poll(cx) else {
             ready!(this.poll_quiet(cx));
             return Poll::Ready(Some(Err(this.cut(Refusal::UpstreamSilent))));
         };
@@ -78,11 +77,7 @@ impl Body for Relayed {
                 this.ended = true;
                 Poll::Ready(None)
             }
-            Some(Err(error)) => {
-                tracing::debug!(%error, "Response broke off");
-                this.cut(Refusal::UpstreamProtocol);
-                Poll::Ready(Some(Err(error.into())))
-            }
+            Some(Err(refusal)) => Poll::Ready(Some(Err(this.cut(refusal)))),
             Some(Ok(frame)) => {
                 if let Err(refusal) = this.standing.check() {
                     return Poll::Ready(Some(Err(this.cut(refusal))));

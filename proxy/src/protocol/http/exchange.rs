@@ -113,8 +113,8 @@ async fn exchange(
     };
     match sent {
         Ok(sent) => {
-            let leave = cleared.leave;
-            session.relay(&target, (method, upgrade), sent, &allowed, recorded, leave, masking)
+            let asked = Asked { method, upgrade, leave: cleared.leave, masking };
+            session.relay(&target, asked, sent, &allowed, recorded)
         }
         Err(refusal) => {
             let refusal = recorded.why_cut_off().cloned().unwrap_or(refusal);
@@ -137,6 +137,14 @@ struct Decided {
     body: Outgoing<Leftover>,
     noted: Noted,
     credential: Option<Injection>,
+}
+
+/// What of a request matters to its answer.
+struct Asked {
+    method: Method,
+    upgrade: Option<OnUpgrade>,
+    leave: Option<Leave>,
+    masking: Option<Masking>,
 }
 
 impl Inner {
@@ -253,13 +261,12 @@ impl Inner {
     fn relay(
         self: &Arc<Self>,
         target: &Target,
-        (method, upgrade): (Method, Option<OnUpgrade>),
+        asked: Asked,
         sent: Sent,
         allowed: &Allowed,
         recorded: Recorded,
-        leave: Option<Leave>,
-        masking: Option<Masking>,
     ) -> Result<Response<Either<Full<Bytes>, Relayed>>, Refusal> {
+        let Asked { method, upgrade, leave, masking } = asked;
         let Sent { response, upstream, key, secret } = sent;
         let ending = Ending {
             status: Some(response.status().as_u16()),

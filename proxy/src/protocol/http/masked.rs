@@ -62,10 +62,11 @@ pub(super) fn describe(headers: &mut HeaderMap, media: &Media) -> Result<(), Ref
         }
     }
     let encoding = masked_encoding(media).map_err(|error| Refusal::Encoding(error.to_string()))?;
-    if headers.remove(CONTENT_ENCODING).is_some() && !encoding.is_empty() {
-        if let Ok(encoding) = HeaderValue::try_from(encoding) {
-            headers.insert(CONTENT_ENCODING, encoding);
-        }
+    if headers.remove(CONTENT_ENCODING).is_some()
+        && !encoding.is_empty()
+        && let Ok(encoding) = HeaderValue::try_from(encoding)
+    {
+        headers.insert(CONTENT_ENCODING, encoding);
     }
     Ok(())
 }

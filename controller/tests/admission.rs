@@ -317,7 +317,7 @@ async fn what_the_api_server_adds_is_no_meddling() {
     put(&mut pod, "/spec/initContainers/1/image", &json!(pinned), 0);
     // A replica that has not seen the newer certificate yet made this one.
     let older = "-----BEGIN CERTIFICATE-----\nb25l\n-----END CERTIFICATE-----\n";
-    put(&mut pod, "/spec/initContainers/1/env/8/value", &json!(older), 0);
+    put(&mut pod, "/spec/initContainers/1/env/9/value", &json!(older), 0);
     let response = create(&state, "/validate-pod", &pod).await;
     assert_eq!(response["allowed"], true, "{response}");
 }

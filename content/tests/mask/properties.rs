@@ -116,13 +116,15 @@ fn body() -> impl Strategy<Value = (Media, Vec<u8>)> {
 }
 
 /// The masked body. A sequence may be refused: without a value between them, pieces of two texts can make
-/// one.
+/// one. So may a body with a masked `us-ssn`: the placeholder's name is a word that tells so of a number
+/// behind it.
 fn masked(masks: &Masks, media: &Media, body: &[u8]) -> Option<Vec<u8>> {
     let out = run(masks, media, [body]);
     let kind = media.content_type.as_deref().unwrap();
     let is_sequence =
         kind.ends_with("stream") || kind.ends_with("ndjson") || body.starts_with(b"[");
-    if is_sequence { out.ok() } else { Some(out.unwrap()) }
+    let has_context = body.windows(3).any(|three| three == b"ssn");
+    if is_sequence || has_context { out.ok() } else { Some(out.unwrap()) }
 }
 
 proptest! {

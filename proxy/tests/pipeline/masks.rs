@@ -72,7 +72,8 @@ async fn ask(world: &World, method: &str, lines: &str, body: &str) -> Vec<u8> {
 
 fn answer(lines: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    let head = format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: {length}\r\n\r\n");
+    let head =
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{lines}Content-Length: {length}\r\n\r\n");
     [head.as_bytes(), body].concat()
 }
 
@@ -146,7 +147,8 @@ async fn a_value_split_over_thirty_events_is_masked_whole() {
 #[tokio::test]
 async fn answers_without_a_body_are_none() {
     let world = World::under(&[masking("Response")]).await;
-    let lines = "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nContent-Encoding: lzma\r\n\r\n";
+    // The next one has a server of its own, so no connection is kept.
+    let lines = "HTTP/1.1 304 Not Modified\r\nConnection: close\r\nETag: \"a\"\r\nContent-Encoding: lzma\r\n\r\n";
     let _asked = server(&world, vec![lines.as_bytes().to_vec()], 0).await;
     let answer = ask(&world, "GET", "", "").await;
     let text = String::from_utf8_lossy(&answer).to_lowercase();

@@ -71,9 +71,6 @@ struct Stream<'c> {
     base: u64,
 }
 
-/// What every placeholder has.
-const OURS: &[u8] = b"[exeat:";
-
 impl Stream<'_> {
     fn read(&mut self, text: Option<&[u8]>, masks: &Masks) -> Option<String> {
         let mut found = Vec::new();
@@ -89,10 +86,7 @@ impl Stream<'_> {
             let at = |offset: u64| usize::try_from(offset.saturating_sub(self.base)).unwrap_or(0);
             self.text.get(at(start)..at(end)).unwrap_or_default()
         };
-        let first = found.iter().find(|(_, it)| {
-            let value = value(it.start, it.end);
-            memchr::memmem::find(value, OURS).is_none()
-        });
+        let first = found.iter().find(|(_, it)| !masks.is_ours(value(it.start, it.end)));
         let name = first.map(|(mask, it)| masks.name(*mask, it.detector).to_owned());
         let open = self.finders.iter().map(Finder::open).max().unwrap_or(0);
         let gone = self.text.len().saturating_sub(usize::try_from(open).unwrap_or(usize::MAX));

@@ -39,6 +39,20 @@ impl Masks {
         self.list.get(mask).map_or("", |mask| mask.set.name(detector))
     }
 
+    /// Whether the text is nothing but what stands in place of a value.
+    pub(super) fn is_ours(&self, text: &[u8]) -> bool {
+        let inside = text.strip_prefix(b"[exeat:").and_then(|text| text.strip_suffix(b"]"));
+        let Some(inside) = inside else { return false };
+        let mut names = self.list.iter().flat_map(|mask| mask.set.names());
+        names.any(|name| match inside.strip_prefix(name.as_bytes()) {
+            Some([]) => true,
+            Some([b':', digest @ ..]) => {
+                digest.len() == 12 && digest.iter().all(u8::is_ascii_hexdigit)
+            }
+            _ => false,
+        })
+    }
+
     /// Made of characters alone that need no escape in a JSON string, at any depth.
     pub(super) fn replacement(&self, mask: usize, detector: usize, value: &[u8]) -> Vec<u8> {
         let name = self.name(mask, detector);

@@ -134,6 +134,17 @@ fn what_cannot_be_read_or_masked_is_refused() {
     assert_eq!(why, "body.a (base64) (detector credit-card): cannot be masked");
 }
 
+/// A sender that knows the form of placeholders cannot hide a value behind it.
+#[test]
+fn a_value_with_a_placeholder_in_it_is_a_value() {
+    let masks = masks(&["database-url"], With::Placeholder, Numbers::Keep);
+    // postgres://app:9hunter2xQ4@db.example[exeat:x]/orders
+    let hidden =
+        r#"{"a":"cG9zdGdyZXM6Ly9hcHA6OWh1bnRlcjJ4UTRAZGIuZXhhbXBsZVtleGVhdDp4XS9vcmRlcnM="}"#;
+    let error = run(&masks, &Media::of("application/json"), [hidden.as_bytes()]).unwrap_err();
+    assert!(error.to_string().contains("(base64) (detector database-url)"), "{error}");
+}
+
 #[test]
 fn a_single_byte_charset_is_read_as_it_is() {
     let masks = cards();
